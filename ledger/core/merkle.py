@@ -254,8 +254,10 @@ def _verify_trivial_consistency(
 ) -> None:
     if proof:
         raise ProofError("A consistency proof from the empty tree, or to the same size, must be empty.")
-    if old == 0 and old_root != EMPTY_ROOT:
-        raise ProofError("The older root is not that of the empty tree.")
+    if old == 0:
+        _require_hashes([new_root])
+        if old_root != EMPTY_ROOT:
+            raise ProofError("The older root is not that of the empty tree.")
     if old == new and old_root != new_root:
         raise ProofError(f"There are two roots for the same {new} leaves.")
 
