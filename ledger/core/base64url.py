@@ -1,0 +1,28 @@
+"""base64url without padding (RFC 4648 section 5), the text form of every hash in a leaf."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from ledger.core.errors import BadInput
+
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
+
+
+def encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode(text: str) -> bytes:
+    """The bytes behind `text`; padding, other alphabets and non-canonical last bits are refused (BadInput)."""
+    if not _ALPHABET.fullmatch(text):
+        raise BadInput("This is not base64url without padding (RFC 4648 section 5).")
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise BadInput("This is not base64url without padding (RFC 4648 section 5).") from error
+    if encode(data) != text:
+        raise BadInput("This base64url text has stray bits at its end.")
+    return data

@@ -1,0 +1,120 @@
+"""Disclosures: salted values whose digests stand in a leaf (RFC 9901 section 4.2)."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from accountability_ledger.restricted_json import canonical
+
+from ledger.core import base64url
+from ledger.core.errors import BadAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SALT_BYTES = 16
+UNREGISTERED = "unregistered"
+_RESERVED = ("_sd", "...")
+
+
+class DisclosureMismatch(BadAnswer):
+    """A disclosure that does not belong to the leaf it is shown with."""
+
+    code = "disclosure-mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """One opened disclosure: the salt as base64url text, the dotted path in `event` (or `who.<i>`), the value."""
+
+    salt: str
+    name: str
+    value: Any
+
+
+def disclose(salt: bytes, name: str, value: Any) -> str:
+    """The text of a disclosure: base64url(JSON [salt, name, value]); salt is 128 random bits."""
+    return base64url.encode(canonical([base64url.encode(salt), name, value]))
+
+
+def digest(disclosure: str) -> str:
+    """base64url(SHA-256(text of the disclosure)), as it stands in `_sd`."""
+    return base64url.encode(hashlib.sha256(disclosure.encode("ascii")).digest())
+
+
+def parse(disclosure: str) -> Disclosed:
+    """Reads one disclosure's text; raises DisclosureMismatch where it is not one."""
+    try:
+        parts = msgspec.json.decode(base64url.decode(disclosure))
+    except Exception as error:
+        raise DisclosureMismatch("A disclosure is not base64url of a JSON array.") from error
+    match parts:
+        case [str(salt), str(name), value] if name not in _RESERVED and not _holds_reserved(value):
+            return Disclosed(salt, name, value)
+    raise DisclosureMismatch("A disclosure is not [salt, name, value], or uses a reserved name.")
+
+
+def open_event(leaf: Mapping[str, Any], disclosures: Iterable[str]) -> tuple[dict[str, Any], dict[int, str]]:
+    """The leaf's `event` with the disclosed values in their places, and the identities disclosed, by slot.
+
+    Refused (DisclosureMismatch): a disclosure without its digest in `_sd`, one given twice, a digest that occurs
+    twice, a name that is already in clear. `_sd` and `_sd_alg` are taken out; what stays sealed is absent.
+    """
+    event: dict[str, Any] = copy.deepcopy(dict(leaf["event"]))
+    data: dict[str, Any] = event["data"]
+    digests = data.pop("_sd", [])
+    data.pop("_sd_alg", None)
+    if len(set(digests)) != len(digests):
+        raise DisclosureMismatch("A digest occurs twice in the leaf.")
+    missing = set(digests)
+    persons: dict[int, str] = {}
+    for text in disclosures:
+        found = digest(text)
+        if found not in missing:
+            raise DisclosureMismatch("A disclosure has no digest in the leaf, or is shown twice.")
+        missing.remove(found)
+        disclosed = parse(text)
+        if disclosed.name.startswith("who."):
+            persons[_slot(disclosed.name, leaf)] = str(disclosed.value)
+        else:
+            _place(event, disclosed)
+    return event, persons
+
+
+def _slot(name: str, leaf: Mapping[str, Any]) -> int:
+    number = name.removeprefix("who.")
+    if not number.isdecimal() or int(number) >= len(leaf["who"]):
+        raise DisclosureMismatch("A disclosure names a slot that the leaf does not have.")
+    return int(number)
+
+
+def _place(event: dict[str, Any], disclosed: Disclosed) -> None:
+    """Puts a value where its dotted path says; a number in the path is an index of a list that is in clear."""
+    *parents, last = disclosed.name.split(".")
+    place: Any = event
+    for part in parents:
+        if isinstance(place, dict):
+            place = place.setdefault(part, {})
+        elif isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+            place = place[int(part)]
+        else:
+            raise DisclosureMismatch("A disclosure's name does not fit the leaf.")
+    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
+        taken, key = place[int(last)] != UNREGISTERED, int(last)
+        if not taken:
+            place[key] = disclosed.value
+            return
+    elif isinstance(place, dict) and place.get(last, UNREGISTERED) == UNREGISTERED:
+        place[last] = disclosed.value
+        return
+    raise DisclosureMismatch("A disclosure's name is already in clear.")
+
+
+def _holds_reserved(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(key in _RESERVED or _holds_reserved(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(_holds_reserved, value))
