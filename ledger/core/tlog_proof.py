@@ -48,8 +48,6 @@ class TlogProof:
             raise BadInput("The index of a leaf is a number from 0 to 2^63-1.")
         if len(self.proof) > MAX_PROOF_HASHES or any(len(each) != HASH_SIZE for each in self.proof):
             raise BadInput(f"A proof is made of at most {MAX_PROOF_HASHES} hashes of {HASH_SIZE} bytes.")
-        if self.extra is not None and not self.extra:
-            raise BadInput("Leave the extra data out when it is empty.")
 
     def text(self) -> str:
         """The proof as the format spells it, ending with the checkpoint."""

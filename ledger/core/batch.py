@@ -1,0 +1,108 @@
+"""What one transaction appends: values that the preparation makes and the storage takes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from accountability_ledger.restricted_json import canonical
+
+from ledger.core import base64url
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from ledger.core.entry import PreparedEntry
+    from ledger.core.registered import Registration
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Where a record stands in Kafka, by Kafka's own id of the topic; `received` is LogAppendTime in milliseconds."""
+
+    topic: str
+    topic_id: UUID
+    partition: int
+    offset: int
+    received: int
+
+    def via(self) -> bytes:
+        return canonical(
+            {
+                "topic": self.topic,
+                "topic_id": topic_id_text(self.topic_id),
+                "partition": self.partition,
+                "offset": self.offset,
+                "received": self.received,
+            }
+        )
+
+
+def topic_id_text(topic_id: UUID) -> str:
+    """Kafka's own text of a topic id: base64url without padding."""
+    return base64url.encode(topic_id.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenKey:
+    """The two keyed digests of an event: of its identity (16 bytes) and of its content (16 bytes)."""
+
+    identity: bytes
+    content: bytes
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry to append, with what goes beside it."""
+
+    entry: PreparedEntry
+    place: RecordPlace | None = None
+    seen: SeenKey | None = None
+    registered: tuple[Registration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A record that says again what an entry says: one of this batch (`item`, its index) or an earlier one (`seq`)."""
+
+    place: RecordPlace
+    seq: int | None = None
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A partition's position moves from `start` to `end`; `probe` is the keyed digest of the record before `end`."""
+
+    topic: str
+    topic_id: UUID
+    partition: int
+    start: int
+    end: int
+    probe: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction appends. `vault_epoch` was read before the first look into the vault; `epoch` is the
+    lease's, None for the ledger's own entries. `erase` are the key ids whose links go."""
+
+    items: tuple[Item, ...]
+    vault_epoch: int
+    epoch: int | None = None
+    duplicates: tuple[Duplicate, ...] = ()
+    moves: tuple[Move, ...] = ()
+    retire: tuple[UUID, ...] = ()
+    erase: tuple[UUID, ...] = ()
+    fresh: frozenset[bytes] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: the seq of each item, the leaf hashes, and the log's size and root after it."""
+
+    seqs: tuple[int, ...]
+    hashes: tuple[bytes, ...]
+    size: int
+    root: bytes

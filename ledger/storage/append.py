@@ -1,0 +1,418 @@
+"""The transaction that appends: entries, head, tiles and Kafka positions, all or nothing, fenced.
+
+Lock order: head, then intake. If this process dies before COMMIT, nothing is persisted; if the connection is lost in
+COMMIT, the outcome is unknown, and the next attempt finds out under the lock from the batch row, never from a plain
+SELECT beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from ledger.core import own
+from ledger.core.batch import Appended, Batch, Item, topic_id_text
+from ledger.core.chain import Chain, Head, LinkedEntry, VariantMissing
+from ledger.core.errors import InternalFault, LedgerError, Unreachable
+from ledger.core.merkle import Frontier, leaf_hash
+from ledger.core.protocol import Protocol
+from ledger.storage import rows
+from ledger.storage.database import TRANSIENT, Role, connect
+from ledger.storage.sql import load
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_SQL = load("append")
+_LOCK_PATIENCE = 5.0
+_CLOCK_JUMP = timedelta(seconds=5)
+_COUNTERS_LIMIT = 500_000
+_TILE = 256
+_log = structlog.get_logger(__name__)
+
+
+class Fenced(LedgerError):  # noqa: N818
+    """Another worker holds the ledger now: drop the batch."""
+
+    code = "fenced"
+
+
+class PrepareAgain(LedgerError):  # noqa: N818
+    """An erasure, or an event that another batch brought, came between preparation and append."""
+
+    code = "prepare-again"
+
+
+class DataRefused(InternalFault):
+    """PostgreSQL refuses a value of the batch; whoever made it bisects it by record."""
+
+    code = "data-refused"
+
+
+class InvariantBroken(InternalFault):
+    """What must never happen did: halt and look before going on."""
+
+    code = "invariant-broken"
+
+
+class _OutcomeUnknown(Exception):  # noqa: N818
+    def __init__(self, size: int, root: bytes) -> None:
+        self.size, self.root = size, root
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What the writer remembers of the log between transactions; worthless once one aborts."""
+
+    size: int
+    counters: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    pending: list[bytes] = field(default_factory=list)  # leaf hashes behind the last full tile
+
+
+class Appender:
+    """Appends batches to one ledger, one transaction at a time in this process."""
+
+    def __init__(
+        self, url: str, ledger_id: int, origin: str, *, role: Role = "ledger_writer", protocol: Protocol | None = None
+    ) -> None:
+        self._url = url
+        self._ledger_id = ledger_id
+        self._origin = origin
+        self._role: Role = role
+        self._protocol = protocol or Protocol()
+        self._connection: asyncpg.Connection | None = None
+        self._memory: _Memory | None = None
+        self._clock: tuple[datetime, float] | None = None
+        self._turn = asyncio.Lock()
+        self.terminated = 0
+
+    async def append(self, batch: Batch, *, patience: float | None = None) -> Appended:
+        """Appends a batch. Transient faults block and back off (up to 30 s between attempts); with `patience`
+        seconds, Unreachable is raised when they are over.
+
+        Raises Fenced, PrepareAgain, DataRefused or InvariantBroken; then nothing of the batch is persisted.
+        """
+        async with self._turn:
+            return await self._until_known(batch, None if patience is None else time.monotonic() + patience)
+
+    async def close(self) -> None:
+        async with self._turn:
+            self._drop()
+
+    async def _until_known(self, batch: Batch, deadline: float | None) -> Appended:
+        unknown: _OutcomeUnknown | None = None
+        pause = 0.05
+        while True:
+            try:
+                return await self._attempt(batch, unknown)
+            except _OutcomeUnknown as error:
+                unknown = error
+                _log.warning("append.outcome_unknown", size=error.size)
+            except TRANSIENT as error:
+                _log.warning("append.transient", error=type(error).__name__)
+                if deadline is not None and time.monotonic() > deadline:
+                    raise Unreachable("PostgreSQL does not answer: check that it runs and try again.") from error
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+    async def _attempt(self, batch: Batch, unknown: _OutcomeUnknown | None) -> Appended:
+        """One transaction. Whatever goes wrong, memory and connection of the attempt are dropped."""
+        try:
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                connection = self._connection = await connect_raw(self._url, self._role)
+            return await self._transaction(connection, batch, unknown)
+        except (asyncpg.UniqueViolationError, asyncpg.DataError, asyncpg.NotNullViolationError, asyncpg.CheckViolationError) as error:
+            self._drop()
+            raise _refused(error) from error
+        except (asyncpg.SyntaxOrAccessError, asyncpg.InvalidCatalogNameError) as error:
+            self._drop()
+            raise InvariantBroken(f"The database is not as this version needs it (SQLSTATE {error.sqlstate}): halt, run `ledger doctor`.") from error
+        except VariantMissing as error:
+            self._drop()
+            raise PrepareAgain("A person was erased while the batch was prepared.") from error
+        except BaseException:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        self._memory = None
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _transaction(self, connection: asyncpg.Connection, batch: Batch, unknown: _OutcomeUnknown | None) -> Appended:
+        transaction = connection.transaction()
+        await transaction.start()
+        locked = await self._lock_head(connection)
+        await self._protocol.reach("locked")
+        if unknown and await connection.fetchval(_SQL.committed, self._ledger_id, unknown.size) == unknown.root:
+            return await self._won(transaction, connection, batch, unknown)
+        await self._fence(connection, locked, batch)
+        await self._protocol.reach("fenced")
+        memory = await self._recall(connection, locked)
+        await self._count(connection, memory, batch)
+        linked, chain, appended = self._link(locked, memory, batch)
+        root = await self._write(connection, locked, memory, batch, linked, chain.head(), appended)
+        await self._protocol.reach("copied")
+        result = Appended(
+            tuple(each.seq for each in linked[: len(batch.items)]), tuple(each.hash for each in linked[: len(batch.items)]), chain.size, root
+        )
+        await self._protocol.reach("committing")
+        try:
+            await transaction.commit()
+        except BaseException as error:
+            if isinstance(error, asyncpg.PostgresError) and not isinstance(error, TRANSIENT):
+                raise
+            raise _OutcomeUnknown(chain.size, root) from error
+        await self._protocol.reach("committed")
+        memory.size = chain.size
+        self._memory = memory
+        return result
+
+    async def _won(
+        self, transaction: asyncpg.transaction.Transaction, connection: asyncpg.Connection, batch: Batch, unknown: _OutcomeUnknown
+    ) -> Appended:
+        """Our earlier COMMIT had won: answers what it appended."""
+        count = len(batch.items)
+        extra = 1 if batch.duplicates else 0
+        first = unknown.size - count - extra
+        clock_entries = 0
+        leaves = [row["leaf"] for row in await connection.fetch(_SQL.leaves_since, self._ledger_id, first)]
+        await transaction.rollback()
+        hashes = tuple(leaf_hash(leaf) for leaf in leaves[clock_entries : clock_entries + count])
+        return Appended(tuple(range(first, first + count)), hashes, unknown.size, unknown.root)
+
+    async def _lock_head(self, connection: asyncpg.Connection) -> asyncpg.Record:
+        """Locks the head row. A writer that was stopped in mid-COPY would hold it for ever, and no time-out of
+        PostgreSQL ends it: whoever waits longer than 5 s ends the blocking backends, and counts them."""
+        waiting = asyncio.ensure_future(connection.fetchrow(_SQL.lock_head, self._ledger_id))
+        try:
+            while True:
+                done, _ = await asyncio.wait({waiting}, timeout=_LOCK_PATIENCE)
+                if done:
+                    break
+                await self._terminate_blockers(connection.get_server_pid())
+        except BaseException:
+            waiting.cancel()
+            with suppress(BaseException):
+                await waiting
+            raise
+        row = waiting.result()
+        if row is None:
+            raise InvariantBroken("The ledger has no head row: run `ledger migrate`.")
+        return row
+
+    async def _terminate_blockers(self, pid: int) -> None:
+        """As the login itself: a group role may not signal the login's backends."""
+        other = await asyncpg.connect(self._url, timeout=10)
+        try:
+            ended = await other.fetchval(_SQL.terminate_blockers, pid)
+        finally:
+            other.terminate()
+        self.terminated += ended
+        if ended:
+            _log.error("append.blocking_writer_ended", ended=ended)
+
+    async def _fence(self, connection: asyncpg.Connection, locked: asyncpg.Record, batch: Batch) -> None:
+        if batch.epoch is not None and locked["epoch"] != batch.epoch:
+            raise Fenced("Another worker has taken the ledger over.")
+        if locked["vault_epoch"] != batch.vault_epoch:
+            raise PrepareAgain("A person was erased while the batch was prepared.")
+        if not batch.moves:
+            return
+        moves = sorted(batch.moves, key=lambda move: (move.topic_id, move.partition))
+        status = await connection.execute(
+            _SQL.move,
+            self._ledger_id,
+            [move.topic_id for move in moves],
+            [move.partition for move in moves],
+            [move.start for move in moves],
+            [move.end for move in moves],
+            [move.probe for move in moves],
+        )
+        if status != f"UPDATE {len(moves)}":
+            raise Fenced("The positions in Kafka are not where this batch began: another writer appended it.")
+
+    async def _recall(self, connection: asyncpg.Connection, locked: asyncpg.Record) -> _Memory:
+        """Memory that fits the head: as it was, or with what other writers appended since."""
+        size = locked["size"]
+        memory, self._memory = self._memory, None
+        if memory is None or memory.size > size:
+            memory = _Memory(size=size - size % _TILE)
+        elif memory.size < size:
+            for row in await connection.fetch(_SQL.counters_since, self._ledger_id, memory.size):
+                memory.counters[row["key_id"].bytes] = (row["seg"], row["j"])
+        if memory.size < size:
+            tile_start = size - size % _TILE
+            if memory.size < tile_start:
+                memory.size, memory.pending = tile_start, []
+            for row in await connection.fetch(_SQL.leaves_since, self._ledger_id, memory.size):
+                memory.pending.append(leaf_hash(row["leaf"]))
+            memory.size = size
+        return memory
+
+    async def _count(self, connection: asyncpg.Connection, memory: _Memory, batch: Batch) -> None:
+        """Fills in the counters of the keys that the batch uses; who is fresh from the vault has none."""
+        if len(memory.counters) > _COUNTERS_LIMIT:
+            memory.counters.clear()
+        wanted = {
+            slot.key.key_id
+            for item in batch.items
+            for slot in item.entry.slots
+            if slot.key.key_id not in memory.counters and slot.key.key_id not in batch.fresh
+        }
+        if wanted:
+            key_ids = [UUID(bytes=each) for each in wanted]
+            for row in await connection.fetch(_SQL.counters, self._ledger_id, key_ids):
+                memory.counters[row["key_id"].bytes] = (row["seg"], row["j"])
+
+    def _link(self, locked: asyncpg.Record, memory: _Memory, batch: Batch) -> tuple[list[LinkedEntry], Chain, datetime]:
+        head = Head(
+            size=locked["size"],
+            prev=locked["prev"],
+            frontier=Frontier.from_bytes(locked["size"], locked["frontier"]),
+            seg=locked["seg"],
+            seg_first=locked["seg_first"],
+            seg_began=locked["seg_began"],
+            appended=locked["appended"],
+            close_segment=locked["close_segment"],
+        )
+        now: datetime = locked["now"]
+        appended = max(now, head.appended) if head.appended else now
+        chain = Chain(self._origin, head, memory.counters)
+        linked = [chain.link(item.entry, appended) for item in batch.items]
+        if batch.duplicates:
+            linked.append(chain.link(self._covers(batch, linked, appended), appended))
+        if jump := self._clock_jump(now):
+            data = {"seconds": int(jump.total_seconds())}
+            entry = own.plain_entry(own.CLOCK_ACCEPTED, origin=self._origin, time=own.clock_text(appended), data=data)
+            linked.append(chain.link(entry, appended))
+        return linked, chain, appended
+
+    def _covers(self, batch: Batch, linked: list[LinkedEntry], appended: datetime) -> own.PreparedEntry:
+        """The batch's one `events-duplicate` entry: which offsets say again what which entries say."""
+        covers: dict[tuple[str, UUID, int], list[tuple[int, int]]] = {}
+        for each in batch.duplicates:
+            seq = each.seq if each.item is None else linked[each.item].seq
+            if seq is None:
+                raise InvariantBroken("A duplicate names no entry.")
+            place = each.place
+            covers.setdefault((place.topic, place.topic_id, place.partition), []).append((place.offset, seq))
+        data = {
+            "covers": [
+                {
+                    "topic": topic,
+                    "topic_id": topic_id_text(topic_id),
+                    "partition": partition,
+                    "offsets": [offset for offset, _ in pairs],
+                    "seqs": [seq for _, seq in pairs],
+                }
+                for (topic, topic_id, partition), pairs in covers.items()
+            ]
+        }
+        return own.plain_entry(own.DUPLICATE, origin=self._origin, time=own.clock_text(appended), data=data)
+
+    def _clock_jump(self, now: datetime) -> timedelta | None:
+        """How far PostgreSQL's clock has run ahead of our monotonic one since the last transaction, if beyond 5 s."""
+        monotonic = time.monotonic()
+        before, self._clock = self._clock, (now, monotonic)
+        if before is None:
+            return None
+        jump = (now - before[0]) - timedelta(seconds=monotonic - before[1])
+        return jump if jump > _CLOCK_JUMP else None
+
+    async def _write(
+        self,
+        connection: asyncpg.Connection,
+        locked: asyncpg.Record,
+        memory: _Memory,
+        batch: Batch,
+        linked: list[LinkedEntry],
+        head: Head,
+        appended: datetime,
+    ) -> bytes:
+        """COPY of the rows, the full tiles, the batch and the head; the new root."""
+        ledger_id = self._ledger_id
+        slice_ = locked["newest_slice"]
+        if slice_ != locked["slice"] or locked["size"] == 0:
+            await connection.execute(_SQL.start_slice, ledger_id, slice_, locked["size"])
+        items: list[Item | None] = [*batch.items, *[None] * (len(linked) - len(batch.items))]
+        pairs = list(zip(linked, items, strict=True))
+        await rows.copy(connection, "entry", rows.entries(ledger_id, slice_, appended, pairs))
+        await self._protocol.reach("copied half")
+        await rows.copy(connection, "sealed", rows.sealed(ledger_id, slice_, linked))
+        await rows.copy(connection, "entry_person", rows.links(ledger_id, slice_, linked))
+        await rows.copy(connection, "seen", rows.seen(ledger_id, pairs))
+        registered = [(each.seq, *row) for each, item in pairs if item for row in item.registered]
+        if registered:
+            await connection.execute(_SQL.insert_registered, ledger_id, *map(list, zip(*registered, strict=True)))
+        await self._tiles(connection, locked["size"], memory, [each.hash for each in linked])
+        if batch.retire:
+            await connection.execute(_SQL.retire, ledger_id, list(batch.retire))
+        if batch.erase:
+            await connection.execute(_SQL.delete_links, ledger_id, list(batch.erase))
+            await connection.execute(_SQL.raise_vault_epoch, ledger_id)
+        root = head.frontier.root()
+        await connection.execute(_SQL.insert_batch, ledger_id, head.size, head.prev, root, appended)
+        await connection.execute(
+            _SQL.update_head,
+            ledger_id,
+            head.size,
+            head.prev,
+            head.frontier.to_bytes(),
+            root,
+            head.seg,
+            head.seg_first,
+            head.seg_began,
+            head.close_segment,
+            appended,
+            slice_,
+        )
+        return root
+
+    async def _tiles(self, connection: asyncpg.Connection, size: int, memory: _Memory, hashes: list[bytes]) -> None:
+        """Stores the tiles that these leaf hashes fill, each with its root, and the higher ones that follow."""
+        memory.pending += hashes
+        index = size // _TILE
+        while len(memory.pending) >= _TILE:
+            full, memory.pending = memory.pending[:_TILE], memory.pending[_TILE:]
+            await self._store_tile(connection, 0, index, full)
+            index += 1
+
+    async def _store_tile(self, connection: asyncpg.Connection, level: int, index: int, hashes: list[bytes]) -> None:
+        frontier = Frontier()
+        frontier.extend(hashes)
+        await connection.execute(_SQL.insert_tile, self._ledger_id, level, index, b"".join(hashes), frontier.root())
+        if (index + 1) % _TILE == 0:
+            first = index + 1 - _TILE
+            found = await connection.fetch(_SQL.tile_roots, self._ledger_id, level, first, index + 1)
+            if len(found) != _TILE:
+                raise InvariantBroken("A tile below a full one is missing.")
+            await self._store_tile(connection, level + 1, first // _TILE, [row["root"] for row in found])
+
+
+async def connect_raw(url: str, role: Role) -> asyncpg.Connection:
+    """A connection whose errors stay the driver's own: this module tells them apart."""
+    try:
+        return await connect(url, role)
+    except LedgerError as error:
+        if isinstance(error, Unreachable) and isinstance(error.__cause__, TRANSIENT):
+            raise error.__cause__ from None
+        raise
+
+
+def _refused(error: asyncpg.PostgresError) -> LedgerError:
+    if isinstance(error, asyncpg.UniqueViolationError):
+        if str(error.table_name or "").startswith("seen"):
+            return PrepareAgain("An event of the batch was appended already.")
+        return InvariantBroken(f"A place in the ledger is taken already ({error.constraint_name}): halt, run `ledger verify`.")
+    return DataRefused(f"PostgreSQL refuses a value of the batch (SQLSTATE {error.sqlstate}).")
