@@ -1,0 +1,3 @@
+from tests.oracle.main import main
+
+raise SystemExit(main())

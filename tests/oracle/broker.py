@@ -1,0 +1,143 @@
+"""Kafka read again from the first offset, by librdkafka, in both isolation levels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from tests.oracle.observed import Partition, Record, topic_id_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    topic_id: str
+    partitions: int
+
+
+def topics(bootstrap: str, names: Iterable[str]) -> list[Topic]:
+    """The topics with their ids. Raises KafkaException when one does not exist or the broker cannot be reached."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    answers = admin.describe_topics(TopicCollection(list(names)), request_timeout=_SECONDS)
+    found = []
+    for name, answer in answers.items():
+        described = answer.result(timeout=_SECONDS)
+        # str() of librdkafka's Uuid is standard base64, with + and /; the leaf's is base64url.
+        high, low = (
+            half & (1 << 64) - 1
+            for half in (
+                described.topic_id.get_most_significant_bits(),
+                described.topic_id.get_least_significant_bits(),
+            )
+        )
+        raw = high.to_bytes(8, "big") + low.to_bytes(8, "big")
+        found.append(Topic(name, topic_id_text(raw), len(described.partitions)))
+    return found
+
+
+def read_again(bootstrap: str, names: Iterable[str]) -> list[Partition]:
+    """Every partition of the topics, whole. The producers must have ended: what is written meanwhile is not read."""
+    found = topics(bootstrap, names)
+    slots = [(topic, number) for topic in found for number in range(topic.partitions)]
+    committed = _read(bootstrap, slots, "read_committed")
+    uncommitted = _read(bootstrap, slots, "read_uncommitted")
+    partitions = []
+    for topic, number in slots:
+        start, end, records = committed[topic.name, number]
+        _, _, visible = uncommitted[topic.name, number]
+        aborted = frozenset(visible.keys() - records.keys())
+        partitions.append(Partition(topic.name, topic.topic_id, number, start, end, records, aborted))
+    return partitions
+
+
+def _read(
+    bootstrap: str, slots: Sequence[tuple[Topic, int]], isolation: str
+) -> dict[tuple[str, int], tuple[int, int, dict[int, Record]]]:
+    """(start, end, records by offset) of each partition at this isolation level."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"oracle-{uuid.uuid4()}",  # asked for by the client; nothing is ever committed to it
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": isolation,
+            "enable.partition.eof": True,
+            "check.crcs": True,
+        }
+    )
+    try:
+        found: dict[tuple[str, int], tuple[int, int, dict[int, Record]]] = {}
+        for topic, number in slots:
+            start, end = consumer.get_watermark_offsets(TopicPartition(topic.name, number), timeout=_SECONDS)
+            found[topic.name, number] = start, end, {}
+        consumer.assign([TopicPartition(topic.name, number, OFFSET_BEGINNING) for topic, number in slots])
+        unread = set(found)
+        while unread:
+            messages = consumer.consume(num_messages=10_000, timeout=_SECONDS)
+            if not messages:
+                raise TimeoutError(
+                    f"Kafka gave nothing more, and {len(unread)} partitions are not read to their end."
+                )
+            message: Any
+            for message in messages:
+                slot = str(message.topic()), int(message.partition())
+                error = message.error()
+                if error is None:
+                    offset, received = int(message.offset()), int(message.timestamp()[1])
+                    record = record_of(offset, received, message.value(), message.headers() or [])
+                    found[slot][2][offset] = record
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    unread.discard(slot)
+                else:
+                    raise KafkaException(error)
+        return found
+    finally:
+        consumer.close()
+
+
+def record_of(
+    offset: int, received: int, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ()
+) -> Record:
+    """What can be said of a record without any schema."""
+    digest = hashlib.sha256(value or b"").hexdigest()
+    event = _event(value, headers)
+    if event is None:
+        return Record(offset, received, digest)
+    content = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+    identity = event["source"], event["id"]
+    return Record(offset, received, digest, identity, content, event.get("type"), event.get("time"))
+
+
+def _event(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> dict[str, Any] | None:
+    """The structured form of a CloudEvent in either Kafka mode (attributes as strings), None where it is none."""
+    try:
+        parsed = json.loads((value or b"").decode())
+        attributes = {name[3:]: (text or b"").decode() for name, text in headers if name.startswith("ce_")}
+    except (ValueError, RecursionError):
+        return None
+    if attributes:
+        parsed = {**attributes, "data": parsed}
+    if not isinstance(parsed, dict):
+        return None
+    if not (isinstance(parsed.get("source"), str) and isinstance(parsed.get("id"), str)):
+        return None
+    sequence = parsed.get("sequence")
+    return {**parsed, "sequence": str(sequence)} if isinstance(sequence, int) else parsed
