@@ -13,13 +13,14 @@ from accountability_ledger.conditions import check_present, check_values
 from accountability_ledger.errors import Refused
 from accountability_ledger.fields import PersonRole, Sealed
 from accountability_ledger.identifier import is_typed, normalise
-from accountability_ledger.moment import is_time, is_time_or_date, microseconds
+from accountability_ledger.moment import is_time, is_time_or_date
 
 MAX_PERSONS: Final = 256
 FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000
 
 _CHECKS: Final = {"time": is_time, "time-or-date": is_time_or_date}
 _SEALED_ATTRIBUTES: Final = ("correlationid", "traceparent", "dataref")
+_LISTED_ROLES: Final = ("subject", "participant")
 _PATH: Final = re.compile(r"at `(?:key in )?\$\.?([^`]*)`")
 
 
@@ -120,8 +121,11 @@ def _judge(
     data: dict[str, Any] = event["data"]
     _check_shape(data, event_type)
     persons = tuple(_persons(data))
-    envelope.check_times(attributes)
-    _check_future(attributes["time"], received_ms)
+    time = envelope.check_times(attributes)
+    if received_ms is not None and time > (received_ms + FUTURE_TOLERANCE_MS) * 1000:
+        raise Refused(
+            "future", "set the clock of the source: time is more than 5 minutes ahead of the broker"
+        )
     _check_persons(persons)
     if not persons:
         _check_ownerless(event_type, attributes, data)
@@ -207,18 +211,10 @@ def _persons(data: Mapping[str, Any]) -> Iterator[PersonRef]:
             yield PersonRef("actor", normalise(principal), ("actor", "on_behalf_of"))
 
 
-def _check_future(time: str, received_ms: int | None) -> None:
-    if received_ms is not None and microseconds(time) > (received_ms + FUTURE_TOLERANCE_MS) * 1000:
-        raise Refused(
-            "future", "set the clock of the source: time is more than 5 minutes ahead of the broker"
-        )
-
-
 def _check_persons(persons: Sequence[PersonRef]) -> None:
-    for role in ("subject", "participant"):
-        identifiers = [person.identifier for person in persons if person.role == role]
-        if len(set(identifiers)) != len(identifiers):
-            raise Refused("duplicate-subject", "name a person once in a list")
+    named = [(person.role, person.identifier) for person in persons if person.role in _LISTED_ROLES]
+    if len(set(named)) != len(named):
+        raise Refused("duplicate-subject", "name a person once in a list")
     if len(persons) > MAX_PERSONS:
         raise Refused(
             "too-many-persons",

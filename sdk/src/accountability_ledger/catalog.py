@@ -13,7 +13,6 @@ from accountability_ledger.fields import (
     CHECK,
     RULE,
     Field,
-    Person,
     Public,
     Registered,
     Rule,
