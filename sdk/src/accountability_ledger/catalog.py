@@ -157,7 +157,7 @@ _TYPES: Final[Mapping[type[act.EventData], str]] = {
 def _walk(
     node: inspect.Type, path: tuple[str, ...], visit: Callable[[tuple[str, ...], dict[str, Any]], None]
 ) -> Shape | None:
-    """Visit every leaf that carries a rule; what carries none is sealed. Returns the shape of an object."""
+    """Visit every leaf; each must carry a rule. Returns the shape of an object."""
     if isinstance(node, inspect.Metadata):
         if node.extra is not None and RULE in node.extra:
             visit(path, node.extra)
@@ -174,8 +174,7 @@ def _walk(
             MappingProxyType(members),
             frozenset(member.encode_name for member in node.fields if member.required),
         )
-    visit(path, {RULE: Sealed()})
-    return None
+    raise TypeError(f"{'.'.join(path)} has no rule: say whether it is shown or sealed")
 
 
 def _event_type(short: str, data: type[act.EventData]) -> EventType:

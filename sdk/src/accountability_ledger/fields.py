@@ -1,7 +1,7 @@
 """What becomes of a field in the leaf: shown, sealed to its owner, or a person's slot.
 
-A field is shown only when a rule says so; `Sealed` is the default of the catalogue (an allow-list). Rules travel in
-`msgspec.Meta(extra=...)`, and the same facts in the JSON Schemas as `x-visibility` and `x-owner`.
+A field is shown only when its rule says so (an allow-list), and the catalogue refuses a field without a rule. Rules
+travel in `msgspec.Meta(extra=...)`, and the same facts in the JSON Schemas as `x-visibility` and `x-owner`.
 """
 
 from collections.abc import Sequence

@@ -33,6 +33,10 @@ AssessmentKind = Literal["LIA", "TIA", "DPIA", "compatibility", "breach_risk"]
 RowScalar = Annotated[str, Meta(max_length=TEXT_LENGTH)]
 RowNumber = Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 
+Module = Annotated[
+    Annotated[str, Meta(max_length=KEY_LENGTH)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)], ruled(Public())
+]
+
 
 class Row(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """One member of a map: its key, and a text, a number, a boolean, a list of texts, or a map as rows."""
@@ -107,7 +111,7 @@ class MechanismEnded(Registration, kw_only=True, frozen=True, forbid_unknown_fie
     mechanism_id: OwnKey
     tool: OwnKey | UnsetType = UNSET
     instrument: OwnKey | UnsetType = UNSET
-    module: OwnKey | RowNumber | UnsetType = UNSET
+    module: Module | UnsetType = UNSET
     exporter_id: OwnKey | UnsetType = UNSET
     importer_id: OwnKey | UnsetType = UNSET
     countries: CountryList | UnsetType = UNSET
