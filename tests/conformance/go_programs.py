@@ -43,7 +43,7 @@ def fsck(
     `log_pub` is a file with the log's verifier key, `bearer` one with a token for the bundles of a served log.
     Gives whether it passed, and what the program said: `ok size N root HEX`.
     """
-    command = [program("fsck"), "-log", str(log), "-key", str(log_pub)]
+    command = [str(program("fsck")), "-log", str(log), "-key", str(log_pub)]
     if origin is not None:
         command += ["-origin", origin]
     if bearer is not None:
