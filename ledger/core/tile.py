@@ -126,7 +126,7 @@ def parse_bundle(data: bytes) -> list[bytes]:
     while at < len(data):
         start = at + 2
         end = start + int.from_bytes(data[at:start], "big")
-        if start > len(data) or end > len(data):
+        if end > len(data):
             raise MalformedTile("The entry bundle ends within a leaf.")
         leaves.append(bytes(data[start:end]))
         at = end

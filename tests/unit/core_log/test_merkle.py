@@ -146,3 +146,32 @@ def test_the_nodes_of_a_proof_are_known_beforehand() -> None:
     assert inclusion_nodes(5, 7) == [(0, 4), (0, 6), (2, 0)]
     # RFC 6962 section 2.1.3: PROOF(6, D[7]) = [i, j, k] with i = (1, 2), j = leaf 6, k = (2, 0).
     assert consistency_nodes(6, 7) == [(1, 2), (0, 6), (2, 0)]
+
+
+def test_hashes_cut_at_other_places_are_no_proof() -> None:
+    """The concatenation of two neighbours is what is hashed, so another cut of it would give the same root."""
+    hashes = [leaf_hash(leaf) for leaf in LEAVES]
+
+    def node(level: int, index: int) -> bytes:
+        return root_of(hashes[index << level : (index + 1) << level])
+
+    root = root_of(hashes)
+    leaf, (sibling, *rest) = hashes[1], inclusion_proof(1, 8, node)
+    verify_inclusion(leaf, 1, 8, [sibling, *rest], root)
+    with pytest.raises(ProofError, match="32 bytes"):
+        verify_inclusion(leaf[1:], 1, 8, [sibling + leaf[:1], *rest], root)
+    first, second, *rest = consistency_proof(6, 8, node)
+    verify_consistency(6, 8, [first, second, *rest], root_of(hashes[:6]), root)
+    with pytest.raises(ProofError, match="32 bytes"):
+        verify_consistency(6, 8, [first + second[:1], second[1:], *rest], root_of(hashes[:6]), root)
+
+
+def test_a_proof_of_another_length_is_told() -> None:
+    hashes = [leaf_hash(leaf) for leaf in LEAVES[:2]]
+    root = root_of(hashes)
+    with pytest.raises(ProofError, match="longer"):
+        verify_inclusion(hashes[0], 0, 2, [hashes[1], root], root)
+    with pytest.raises(ProofError, match="shorter"):
+        verify_inclusion(hashes[0], 0, 2, [], root)
+    with pytest.raises(ProofError, match="longer"):
+        verify_consistency(1, 2, [hashes[1], root], hashes[0], root)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.core.errors import BadInput
 from ledger.core.note import (
@@ -15,6 +19,7 @@ from ledger.core.note import (
     Signature,
     UnknownKey,
     add_signatures,
+    cosigned_message,
     decode_note,
     open_note,
     parse_signatures,
@@ -196,6 +201,19 @@ def test_a_cosignature_at_an_impossible_time_is_not_made(timestamp: int) -> None
         WITNESS.cosign(TEXT, timestamp)
 
 
+def test_a_cosignature_at_an_impossible_time_does_not_pass_though_well_signed() -> None:
+    private = Ed25519PrivateKey.from_private_bytes(WITNESS.seed)
+    for timestamp, passes in ((MAX_TIMESTAMP, True), (MAX_TIMESTAMP + 1, False)):
+        signature = timestamp.to_bytes(8, "big") + private.sign(cosigned_message(TEXT, timestamp))
+        assert WITNESS.verifier.verify(TEXT, signature) is passes
+
+
+def test_of_two_cosignatures_by_one_witness_the_first_counts() -> None:
+    first, second = WITNESS.cosign(TEXT, 8), WITNESS.cosign(TEXT, 9)
+    note = add_signatures(GOOD, [first, second])
+    assert open_note(note, [WITNESS.verifier]).good == (first,)
+
+
 @pytest.mark.parametrize("signature", [b"", bytes(71), bytes(73), b"\x80" + bytes(71), b"\xff" * 72])
 def test_cosignatures_of_another_shape_do_not_pass(signature: bytes) -> None:
     assert not WITNESS.verifier.verify(TEXT, signature)
@@ -255,6 +273,17 @@ def test_mistyped_private_keys_are_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(BadInput) as refused:
         parse_signer(key)
     assert "FALVFGyNhPJEMzD1QIDr" not in str(refused.value)
+
+
+def test_keys_of_other_kinds_are_refused() -> None:
+    typed = b"\x02" + bytes(32)
+    key_id = sha256(b"a\n" + typed).hexdigest()[:8]
+    with pytest.raises(BadInput, match="neither"):
+        parse_verifier(f"a+{key_id}+{b64encode(typed).decode()}")
+    public = Ed25519Signer("a", bytes(32)).verifier.public_key
+    for key_id in (sha256(b"a\n" + kind + public).hexdigest()[:8] for kind in (b"\x01", b"\x02", b"\x04")):
+        with pytest.raises(BadInput, match="neither"):
+            parse_signer(f"PRIVATE+KEY+a+{key_id}+{b64encode(typed).decode()}")
 
 
 def test_a_private_key_does_not_show_itself() -> None:

@@ -59,6 +59,12 @@ def test_a_changed_leaf_is_not_exported() -> None:
         list(export_static_log([*LEAVES[:5], b"other"], note(6)))
 
 
+def test_a_checkpoint_of_another_size_is_not_exported() -> None:
+    root = root_of([leaf_hash(leaf) for leaf in LEAVES[:6]])
+    with pytest.raises(RootMismatch):
+        list(export_static_log(LEAVES[:6], checkpoint.sign(Checkpoint(SIGNER.name, 7, root), SIGNER)))
+
+
 def test_the_writer_counts() -> None:
     writer = StaticLogWriter()
     assert [path for leaf in LEAVES[:300] for path, _ in writer.add(leaf)] == [
