@@ -6,7 +6,6 @@ there lies within exactly one gap, and that gap has an inclusion proof. The root
 
 from __future__ import annotations
 
-import base64
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from ledger.core import base64url
 from ledger.core.errors import BadInput
 from ledger.core.merkle import HASH_SIZE, ProofError, inclusion_proof, leaf_hash, root_of, verify_inclusion
 
@@ -133,7 +133,7 @@ class IndexLeaf:
 
     def leaf(self) -> bytes:
         """The canonical JSON (RFC 8785) that is hashed into the index's tree."""
-        root = base64.urlsafe_b64encode(self.root).rstrip(b"=").decode()
+        root = base64url.encode(self.root)
         # No member needs an escape (see _ORIGIN), and the keys stand sorted: this is RFC 8785 as it is.
         return (
             f'{{"from":{self.start},"log":"{self.log}","root":"{root}"'
@@ -148,9 +148,7 @@ def parse_index_leaf(data: bytes) -> IndexLeaf:
         if match is None:
             raise ProofError("This is not a leaf of the segment index in its canonical form.")
         start, log, root, segment, tags, end = match.groups()
-        leaf = IndexLeaf(
-            log, int(segment), int(start), int(end), int(tags), base64.urlsafe_b64decode(root + "=")
-        )
+        leaf = IndexLeaf(log, int(segment), int(start), int(end), int(tags), base64url.decode(root))
     except (UnicodeDecodeError, BadInput) as why:
         raise ProofError("This is not a leaf of the segment index.") from why
     if leaf.leaf() != data:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,3 +92,32 @@ def test_another_key_or_origin_fails(tmp_path: Path) -> None:
     assert not fsck(tmp_path / "log", key, origin="ledger.example/log/other")[0]
     key.write_text(Ed25519Signer(SIGNER.name, bytes(32)).verifier.vkey())
     assert not fsck(tmp_path / "log", key)[0]
+
+
+class Guarded(SimpleHTTPRequestHandler):
+    """Serves a directory; entry bundles only to who brings the token, as the ledger does."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/tile/entries/") and self.headers["Authorization"] != "Bearer auditor":
+            self.send_error(403)
+        else:
+            super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_served_log_passes_for_an_auditor(tmp_path: Path) -> None:
+    key, root = write_log(tmp_path, 300)
+    token = tmp_path / "token"
+    token.write_text("auditor\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(tmp_path / "log"))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            prefix = f"http://127.0.0.1:{server.server_port}/"
+            assert fsck(prefix, key, bearer=token) == (True, f"ok size 300 root {root.hex()}\n")
+            assert not fsck(prefix, key)[0]
+        finally:
+            server.shutdown()
+            thread.join()
