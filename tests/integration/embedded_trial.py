@@ -71,7 +71,7 @@ def parent(root: Path, body: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program, str(root)],
         cwd=CLONE,
-        env={**os.environ, "PYTHONPATH": f"{CLONE}{os.pathsep}{CLONE / 'sdk' / 'src'}"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(CLONE), *sys.path])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,

@@ -56,6 +56,7 @@ def test_they_start_serve_stop_and_keep_what_they_were_given(tmp_path: Path) -> 
         assert consume(servers.kafka_bootstrap, "kept", 2) == [b"one", b"two"]
         last = _processes(servers)
     assert gone(last)
+    servers.delete()
 
 
 def test_two_stand_side_by_side_and_one_is_deleted_without_the_other(tmp_path: Path) -> None:

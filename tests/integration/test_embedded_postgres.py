@@ -65,6 +65,7 @@ def test_a_session_of_a_killed_postmaster_is_waited_for(servers: Embedded, tmp_p
         servers.start_postgres()
         assert sql(url, "SELECT 1") == 1
         client.kill()
+    Embedded(tmp_path / "client").delete()
 
 
 def test_a_server_whose_record_was_lost_is_stopped_and_its_passwords_are_renewed(
