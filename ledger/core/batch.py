@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accountability_ledger.restricted_json import canonical
-
 from ledger.core import base64url
 
 if TYPE_CHECKING:
@@ -26,11 +25,15 @@ class RecordPlace:
     offset: int
     received: int
 
+    @property
+    def topic_id_text(self) -> str:
+        return topic_id_text(self.topic_id)
+
     def via(self) -> bytes:
         return canonical(
             {
                 "topic": self.topic,
-                "topic_id": topic_id_text(self.topic_id),
+                "topic_id": self.topic_id_text,
                 "partition": self.partition,
                 "offset": self.offset,
                 "received": self.received,
@@ -86,7 +89,8 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction appends. `vault_epoch` was read before the first look into the vault; `epoch` is the
-    lease's, None for the ledger's own entries. `erase` are the key ids whose links go."""
+    lease's, None for the ledger's own entries. `erase` are the key ids whose links go.
+    """
 
     items: tuple[Item, ...]
     vault_epoch: int

@@ -26,7 +26,8 @@ SEGMENT_TIME = timedelta(hours=24)
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where a log stands: `size` leaves, the hash of the last one, the tree's frontier, and the open segment (its
-    number, its first leaf's seq and clock; None before the first leaf). `close_segment` asks for the next one."""
+    number, its first leaf's seq and clock; None before the first leaf). `close_segment` asks for the next one.
+    """
 
     size: int
     prev: bytes
@@ -68,7 +69,8 @@ class VariantMissing(Exception):  # noqa: N818 -- not an error of anyone's: the 
 class Chain:
     """Links entries one after the other, from a head on. `counters` holds, for each key that was ever introduced,
     (segment, j) of its last tag; a key that is not in it has no leaf yet. The caller fills it for every key of a
-    batch beforehand; it is changed in place, so whoever aborts the transaction must forget it."""
+    batch beforehand; it is changed in place, so whoever aborts the transaction must forget it.
+    """
 
     def __init__(self, origin: str, head: Head, counters: dict[bytes, tuple[int, int]]) -> None:
         self._ledger = origin.encode()
@@ -110,7 +112,9 @@ class Chain:
                 raise VariantMissing
             j = last[1] + 1 if last and last[0] == seg else 1
             self._counters[key.key_id] = (seg, j)
-            who.append(leaf_format.encode_slot(slot.role, tag(key.tag_key, seg, j), sealed.digest, sealed.introduced))
+            who.append(
+                leaf_format.encode_slot(slot.role, tag(key.tag_key, seg, j), sealed.digest, sealed.introduced)
+            )
             slots.append(LinkedSlot(index, slot.role, key.key_id, j, sealed.blob))
         leaf = leaf_format.splice(
             appended=leaf_format.encode_clock(appended),
@@ -132,6 +136,8 @@ class Chain:
         began = self._seg_began
         if began is None:
             self._seg_began = appended
-        elif self._close_segment or seq - self._seg_first >= SEGMENT_LEAVES or appended - began >= SEGMENT_TIME:
+        elif (
+            self._close_segment or seq - self._seg_first >= SEGMENT_LEAVES or appended - began >= SEGMENT_TIME
+        ):
             self._seg, self._seg_first, self._seg_began = self._seg + 1, seq, appended
             self._close_segment = False

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from accountability_ledger.restricted_json import canonical
 
+from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
 from ledger.core.errors import BadAnswer
 

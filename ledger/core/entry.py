@@ -10,26 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accountability_ledger import vocabulary
 from accountability_ledger.errors import Refused
-from accountability_ledger.fields import Person, Public, Registered, Sealed, Vocabulary
-from accountability_ledger.identifier import is_typed
+from accountability_ledger.fields import Public, Registered, Sealed, Vocabulary
 from accountability_ledger.restricted_json import canonical
-
 from ledger.core import base64url, disclosure, leaf, seal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accountability_ledger.accept import Event
-    from accountability_ledger.fields import Rule
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    from accountability_ledger.accept import Event
+    from accountability_ledger.fields import Rule
     from ledger.core.randomness import RandomBytes
     from ledger.core.registered import RegisteredKeys
 
 _PUBLIC_ATTRIBUTES = ("type", "time", "recordedtime", "sequence")
 _SEALED_ATTRIBUTES = ("correlationid", "traceparent", "dataref")
 _OWNERS_WITHOUT_SUBJECT = ("participant", "recipient", "actor")
+_ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class SealedSlot:
 @dataclass(frozen=True, slots=True)
 class PreparedSlot:
     """A slot in both variants: `first` where this leaf introduces the key, `later` where the key is known already.
-    `first` is None where the key was known when the entry was prepared."""
+    `first` is None where the key was known when the entry was prepared.
+    """
 
     role: str
     key: PersonKey
@@ -94,21 +95,28 @@ class PreparedEntry:
 
 def draft(event: Event, registered: RegisteredKeys) -> Draft:
     """Applies the allow-list to an accepted event. Raises Refused `no-owner` where values would have to be sealed and
-    there is nobody to seal them for."""
+    there is nobody to seal them for.
+    """
     sealed: list[SealedValue] = []
-    public: dict[str, Any] = {name: event.attributes[name] for name in _PUBLIC_ATTRIBUTES if name in event.attributes}
-    _context("source", event.attributes["source"], registered.has("sources", event.attributes["source"]), public, sealed)
-    if schema := event.attributes.get("dataschema"):
-        _context("dataschema", schema, schema == event.type.schema_uri, public, sealed)
-    sealed.extend(
-        SealedValue(name, event.attributes[name], "subject") for name in _SEALED_ATTRIBUTES if name in event.attributes
+    public: dict[str, Any] = {
+        name: event.attributes[name] for name in _PUBLIC_ATTRIBUTES if name in event.attributes
+    }
+    _context(
+        "source",
+        event.attributes["source"],
+        registered.has("sources", event.attributes["source"]),
+        public,
+        sealed,
     )
-    if event.type.registers:
-        public["data"] = {name: value for name, value in event.data.items() if name not in ("subjects", "actor")}
-        rest = {name: value for name, value in event.data.items() if name in ("subjects", "actor")}
-    else:
-        public["data"], rest = {}, event.data
-    _Sorter({field.path: field.rule for field in event.type.fields}, registered, sealed).fields(rest, (), public["data"])
+    if schema := event.attributes.get("dataschema"):
+        _context("dataschema", schema, schema == schema_uri(event.type.short), public, sealed)
+    sealed.extend(
+        SealedValue(name, event.attributes[name], "subject")
+        for name in _SEALED_ATTRIBUTES
+        if name in event.attributes
+    )
+    data = _Sorter(event, registered, sealed).public(event.data, (), ())
+    public["data"] = {} if data is _ABSENT else data
     if event.persons:
         sealed.append(SealedValue("id", event.attributes["id"], "subject"))
     elif sealed:
@@ -122,6 +130,11 @@ def draft(event: Event, registered: RegisteredKeys) -> Draft:
     return Draft(public, tuple(sealed), tuple((person.role, person.identifier) for person in event.persons))
 
 
+def schema_uri(short: str) -> str:
+    """The `$id` of the JSON Schema that we publish for a type."""
+    return f"urn:accountability-ledger:schema:{short}.v1"
+
+
 def _context(name: str, value: str, known: bool, public: dict[str, Any], sealed: list[SealedValue]) -> None:
     public[name] = value if known else disclosure.UNREGISTERED
     if not known:
@@ -131,49 +144,57 @@ def _context(name: str, value: str, known: bool, public: dict[str, Any], sealed:
 class _Sorter:
     """Sorts an event's data into the public part and the sealed values."""
 
-    def __init__(
-        self, rules: dict[tuple[str, ...], Rule], registered: RegisteredKeys, sealed: list[SealedValue]
-    ) -> None:
-        self._rules = rules
+    def __init__(self, event: Event, registered: RegisteredKeys, sealed: list[SealedValue]) -> None:
+        self._rules = {field.path: field.rule for field in event.type.fields}
+        self._persons = {person.path for person in event.persons}
         self._registered = registered
         self._sealed = sealed
 
-    def fields(self, data: dict[str, Any], path: tuple[str, ...], public: dict[str, Any]) -> None:
-        for name, value in data.items():
-            here = (*path, name)
-            rule = self._rules.get(here)
-            if rule is None and isinstance(value, dict):
-                inner: dict[str, Any] = {}
-                self.fields(value, here, inner)
-                if inner:
-                    public[name] = inner
-            elif rule is None or isinstance(rule, Sealed):
-                self._seal(here, value, rule.owner if rule else "subject")
-            elif isinstance(rule, Public):
-                public[name] = value
-            elif not self._is_person(rule, name, value, data):
-                public[name] = self._value(rule, here, value)
-
-    @staticmethod
-    def _is_person(rule: Rule, name: str, value: Any, siblings: dict[str, Any]) -> bool:
-        if isinstance(rule, Person):
-            return not (name == "id" and siblings.get("kind") == "service")
-        return name in ("recipient_id", "on_behalf_of") and isinstance(value, str) and is_typed(value)
-
-    def _value(self, rule: Rule, path: tuple[str, ...], value: Any) -> Any:
+    def public(self, value: Any, path: tuple[str | int, ...], ruled: tuple[str, ...]) -> Any:
+        """The public part of a value, or _ABSENT. `ruled` is the path without the positions in lists."""
+        if path in self._persons:
+            return _ABSENT
+        rule = self._rules.get(ruled)
+        if isinstance(rule, Public):
+            return value
+        if isinstance(rule, Sealed):
+            return self._seal(path, value, rule.owner)
+        if isinstance(value, dict):
+            inner = {name: self.public(each, (*path, name), (*ruled, name)) for name, each in value.items()}
+            kept = {name: each for name, each in inner.items() if each is not _ABSENT}
+            return kept if kept or not inner else _ABSENT
         if isinstance(value, list):
-            return [self._value(rule, (*path, str(index)), item) for index, item in enumerate(value)]
-        if isinstance(rule, Vocabulary):
-            known = self._registered.in_vocabulary(rule.name, value)
-        else:
-            known = self._registered.has(rule.section if isinstance(rule, Registered) else "sources", value)
-        if known:
+            items = [self.public(each, (*path, index), ruled) for index, each in enumerate(value)]
+            kept_items = [each for each in items if each is not _ABSENT]
+            return kept_items if kept_items or not items else _ABSENT
+        if rule is None:
+            return self._seal(path, value, "subject")
+        if self._known(rule, value):
             return value
         self._seal(path, value, "subject")
         return disclosure.UNREGISTERED
 
-    def _seal(self, path: tuple[str, ...], value: Any, owner: str) -> None:
-        self._sealed.append(SealedValue(".".join(("data", *path)), value, owner))
+    def _known(self, rule: Rule, value: Any) -> bool:
+        if not isinstance(value, str):
+            return False
+        match rule:
+            case Vocabulary(name=name):
+                return vocabulary.contains(name, value) or self._registered.has(name, value)
+            case Registered(section=section, also=also):
+                return self._registered.has(section, value) or (also is not None and self._registered.has(also, value))
+        return self._registered.has("sources", value)  # Person: `actor.id` of a service
+
+    def _seal(self, path: tuple[str | int, ...], value: Any, owner: str) -> Any:
+        self._sealed.append(SealedValue(".".join(("data", *map(str, path))), value, owner))
+        return _ABSENT
+
+
+def fits(drafted: Draft, via: bytes, origin: str) -> bool:
+    """Whether the leaf stays within 65,535 bytes at any position, every slot counting an `n`."""
+    digests = ["_" * 43] * (len(drafted.persons) + len(drafted.sealed))
+    event = {**drafted.event, "data": {**drafted.event["data"], "_sd": digests, "_sd_alg": "sha-256"}}
+    roles = [role for role, _ in drafted.persons]
+    return leaf.largest(canonical(event), via, origin, roles) <= leaf.MAX_LEAF_BYTES
 
 
 def prepare(
@@ -186,7 +207,8 @@ def prepare(
     random: RandomBytes,
 ) -> PreparedEntry:
     """Seals a draft: `keys[i]` is the key of slot i, `introduced[i]` whether an earlier leaf introduced it for sure.
-    Raises Refused `leaf-too-large` where the leaf could exceed 65,535 bytes at any position."""
+    Raises Refused `leaf-too-large` where the leaf could exceed 65,535 bytes at any position.
+    """
     roles = [role for role, _ in drafted.persons]
     texts: list[list[str]] = [[] for _ in roles]
     digests: list[str] = []
@@ -207,7 +229,9 @@ def prepare(
         event = {**event, "data": {**event["data"], "_sd": sorted(digests), "_sd_alg": "sha-256"}}
     encoded = canonical(event)
     if leaf.largest(encoded, via, origin, roles) > leaf.MAX_LEAF_BYTES:
-        raise Refused("leaf-too-large", "The event's public part is too large for one entry: split it into chunks.")
+        raise Refused(
+            "leaf-too-large", "The event's public part is too large for one entry: split it into chunks."
+        )
     slots = tuple(
         _slot(role, key, texts[index], known, origin, random)
         for index, (role, key, known) in enumerate(zip(roles, keys, introduced, strict=True))
@@ -217,7 +241,8 @@ def prepare(
 
 def _owners(owner: str, roles: Sequence[str]) -> tuple[int, ...]:
     """The slots whose blobs hold a field: its owner's; a service's fields belong to every subject; without a subject
-    the participants own it, else the recipient, else the actor."""
+    the participants own it, else the recipient, else the actor.
+    """
     order = (owner, "old", "subject", *_OWNERS_WITHOUT_SUBJECT)
     return next(
         (slots for role in order if (slots := tuple(i for i, found in enumerate(roles) if found == role))),

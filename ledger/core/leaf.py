@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from accountability_ledger.restricted_json import canonical
 
+from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
 from ledger.core.errors import BadAnswer
 
@@ -35,7 +35,8 @@ class MalformedLeaf(BadAnswer):
 
 def encode_slot(role: str, tag: bytes, blob: bytes, introduced: bytes | None) -> bytes:
     """A person in a leaf: role, tag (32 bytes), digest of the sealed blob (32 bytes), and the digest of the
-    disclosure that introduces the key (32 bytes) where this leaf is the key's first."""
+    disclosure that introduces the key (32 bytes) where this leaf is the key's first.
+    """
     first = b'"n":"%b",' % _b64(introduced) if introduced else b""
     return b'{%b"r":"%b","s":"%b","t":"%b"}' % (first, role.encode(), _b64(blob), _b64(tag))
 
@@ -44,21 +45,25 @@ def splice(
     *, appended: bytes, event: bytes, ledger: bytes, prev: bytes, seg: int, seq: int, via: bytes, who: bytes
 ) -> bytes:
     """Joins the prepared parts to a leaf. `who` is the slots' JSON, joined by commas; `ledger` must need no escapes."""
-    return b'{"appended":"%b","event":%b,"ledger":"%b","prev":"%b","seg":%d,"seq":%d,"v":1,"via":%b,"who":[%b]}' % (
-        appended,
-        event,
-        ledger,
-        _b64(prev),
-        seg,
-        seq,
-        via,
-        who,
+    return (
+        b'{"appended":"%b","event":%b,"ledger":"%b","prev":"%b","seg":%d,"seq":%d,"v":1,"via":%b,"who":[%b]}'
+        % (
+            appended,
+            event,
+            ledger,
+            _b64(prev),
+            seg,
+            seq,
+            via,
+            who,
+        )
     )
 
 
 def largest(event: bytes, via: bytes, origin: str, roles: list[str]) -> int:
     """The most bytes that a leaf of these parts can take, whatever its position: every slot counts an `n`, every
-    number its full width, so that a replay into another ledger refuses the same events."""
+    number its full width, so that a replay into another ledger refuses the same events.
+    """
     slots = sum(len(_SLOT) + len(role) + 3 * _HASH_TEXT for role in roles)
     fixed = len(_ENVELOPE) + _CLOCK_TEXT + _HASH_TEXT + 2 * _NUMBER_TEXT
     return fixed + len(event) + len(via) + len(origin.encode()) + slots

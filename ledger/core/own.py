@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from accountability_ledger.restricted_json import canonical
-
 from ledger.core.entry import Draft, PreparedEntry, SealedValue
 from ledger.core.leaf import encode_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ledger.core.batch import RecordPlace
 
 _PREFIX = "org.accountability-ledger."
 
@@ -52,21 +53,32 @@ def own_draft(
     return Draft({"type": kind, "source": origin, "time": time, "data": data}, tuple(sealed), tuple(persons))
 
 
-def plain_entry(kind: str, *, origin: str, time: str, data: dict[str, Any], via: bytes = APPEND_VIA) -> PreparedEntry:
+def plain_entry(
+    kind: str, *, origin: str, time: str, data: dict[str, Any], via: bytes = APPEND_VIA
+) -> PreparedEntry:
     """An entry of the ledger's own without persons: nothing is sealed, nothing has to be looked up."""
     event = {"type": kind, "source": origin, "time": time, "data": data}
     return PreparedEntry(kind, time, canonical(event), via, ())
 
 
-def refusal(kind: str, *, origin: str, received_ms: int, reason: str, digest: str, via: bytes) -> PreparedEntry:
+def refusal(
+    kind: str, *, origin: str, received_ms: int, reason: str, digest: str, via: bytes
+) -> PreparedEntry:
     """A rejected event, or a conflict: why, and the salted digest of the value, which lies in the dead letters."""
     data = {"reason": reason, "digest": digest}
     return plain_entry(kind, origin=origin, time=received_text(received_ms), data=data, via=via)
 
 
 def offsets_skipped(
-    *, origin: str, now: datetime, topic: str, topic_id: str, partition: int, start: int, end: int, reason: str
+    *, origin: str, now: datetime, place: RecordPlace, start: int, end: int, reason: str
 ) -> PreparedEntry:
-    """Offsets [start, end) that hold no record for us, and why."""
-    data = {"topic": topic, "topic_id": topic_id, "partition": partition, "from": start, "to": end, "reason": reason}
+    """Offsets [start, end) of a partition that hold no record for us, and why."""
+    data = {
+        "topic": place.topic,
+        "topic_id": place.topic_id_text,
+        "partition": place.partition,
+        "from": start,
+        "to": end,
+        "reason": reason,
+    }
     return plain_entry(SKIPPED, origin=origin, time=clock_text(now), data=data)

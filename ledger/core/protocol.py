@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Literal
 
 Point = Literal[
-    "leased", "fetched", "prepared", "locked", "fenced", "copied half", "copied", "committing", "committed", "hinted"
+    "leased",
+    "fetched",
+    "prepared",
+    "locked",
+    "fenced",
+    "copied half",
+    "copied",
+    "committing",
+    "committed",
+    "hinted",
 ]
 
 

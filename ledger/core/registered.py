@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from accountability_ledger import vocabulary
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,7 +48,3 @@ class RegisteredKeys:
 
     def has(self, section: str, value: Any) -> bool:
         return isinstance(value, str) and value in self._known.get(section, ())
-
-    def in_vocabulary(self, name: str, value: Any) -> bool:
-        """A value of a standard's closed list, or of the register's own extension of that list."""
-        return isinstance(value, str) and (vocabulary.contains(name, value) or self.has(name, value))

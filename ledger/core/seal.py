@@ -9,12 +9,12 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
-from accountability_ledger.restricted_json import canonical
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from accountability_ledger.restricted_json import canonical
 from ledger.core.errors import BadAnswer
 
 if TYPE_CHECKING:

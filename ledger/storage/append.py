@@ -31,6 +31,8 @@ from ledger.storage.sql import load
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ledger.core.entry import PreparedEntry
+
 _SQL = load("append")
 _LOCK_PATIENCE = 5.0
 _CLOCK_JUMP = timedelta(seconds=5)
@@ -64,8 +66,10 @@ class InvariantBroken(InternalFault):
 
 
 class _OutcomeUnknown(Exception):  # noqa: N818
-    def __init__(self, size: int, root: bytes) -> None:
-        self.size, self.root = size, root
+    """The connection was lost in COMMIT; `result` is what the batch became if the COMMIT won."""
+
+    def __init__(self, result: Appended) -> None:
+        self.result = result
 
 
 @dataclass(slots=True)
@@ -81,7 +85,13 @@ class Appender:
     """Appends batches to one ledger, one transaction at a time in this process."""
 
     def __init__(
-        self, url: str, ledger_id: int, origin: str, *, role: Role = "ledger_writer", protocol: Protocol | None = None
+        self,
+        url: str,
+        ledger_id: int,
+        origin: str,
+        *,
+        role: Role = "ledger_writer",
+        protocol: Protocol | None = None,
     ) -> None:
         self._url = url
         self._ledger_id = ledger_id
@@ -115,11 +125,13 @@ class Appender:
                 return await self._attempt(batch, unknown)
             except _OutcomeUnknown as error:
                 unknown = error
-                _log.warning("append.outcome_unknown", size=error.size)
+                _log.warning("append.outcome_unknown", size=error.result.size)
             except TRANSIENT as error:
                 _log.warning("append.transient", error=type(error).__name__)
                 if deadline is not None and time.monotonic() > deadline:
-                    raise Unreachable("PostgreSQL does not answer: check that it runs and try again.") from error
+                    raise Unreachable(
+                        "PostgreSQL does not answer: check that it runs and try again."
+                    ) from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
 
@@ -130,12 +142,19 @@ class Appender:
             if connection is None or connection.is_closed():
                 connection = self._connection = await connect_raw(self._url, self._role)
             return await self._transaction(connection, batch, unknown)
-        except (asyncpg.UniqueViolationError, asyncpg.DataError, asyncpg.NotNullViolationError, asyncpg.CheckViolationError) as error:
+        except (
+            asyncpg.UniqueViolationError,
+            asyncpg.DataError,
+            asyncpg.NotNullViolationError,
+            asyncpg.CheckViolationError,
+        ) as error:
             self._drop()
             raise _refused(error) from error
         except (asyncpg.SyntaxOrAccessError, asyncpg.InvalidCatalogNameError) as error:
             self._drop()
-            raise InvariantBroken(f"The database is not as this version needs it (SQLSTATE {error.sqlstate}): halt, run `ledger doctor`.") from error
+            raise InvariantBroken(
+                f"The database is not as this version needs it (SQLSTATE {error.sqlstate}): halt, run `ledger doctor`."
+            ) from error
         except VariantMissing as error:
             self._drop()
             raise PrepareAgain("A person was erased while the batch was prepared.") from error
@@ -149,13 +168,18 @@ class Appender:
             self._connection.terminate()
             self._connection = None
 
-    async def _transaction(self, connection: asyncpg.Connection, batch: Batch, unknown: _OutcomeUnknown | None) -> Appended:
+    async def _transaction(
+        self, connection: asyncpg.Connection, batch: Batch, unknown: _OutcomeUnknown | None
+    ) -> Appended:
         transaction = connection.transaction()
         await transaction.start()
         locked = await self._lock_head(connection)
         await self._protocol.reach("locked")
-        if unknown and await connection.fetchval(_SQL.committed, self._ledger_id, unknown.size) == unknown.root:
-            return await self._won(transaction, connection, batch, unknown)
+        if unknown:
+            root = await connection.fetchval(_SQL.committed, self._ledger_id, unknown.result.size)
+            if root == unknown.result.root:
+                await transaction.rollback()
+                return unknown.result
         await self._fence(connection, locked, batch)
         await self._protocol.reach("fenced")
         memory = await self._recall(connection, locked)
@@ -163,8 +187,9 @@ class Appender:
         linked, chain, appended = self._link(locked, memory, batch)
         root = await self._write(connection, locked, memory, batch, linked, chain.head(), appended)
         await self._protocol.reach("copied")
+        ours = linked[: len(batch.items)]
         result = Appended(
-            tuple(each.seq for each in linked[: len(batch.items)]), tuple(each.hash for each in linked[: len(batch.items)]), chain.size, root
+            tuple(each.seq for each in ours), tuple(each.hash for each in ours), chain.size, root
         )
         await self._protocol.reach("committing")
         try:
@@ -172,28 +197,16 @@ class Appender:
         except BaseException as error:
             if isinstance(error, asyncpg.PostgresError) and not isinstance(error, TRANSIENT):
                 raise
-            raise _OutcomeUnknown(chain.size, root) from error
+            raise _OutcomeUnknown(result) from error
         await self._protocol.reach("committed")
         memory.size = chain.size
         self._memory = memory
         return result
 
-    async def _won(
-        self, transaction: asyncpg.transaction.Transaction, connection: asyncpg.Connection, batch: Batch, unknown: _OutcomeUnknown
-    ) -> Appended:
-        """Our earlier COMMIT had won: answers what it appended."""
-        count = len(batch.items)
-        extra = 1 if batch.duplicates else 0
-        first = unknown.size - count - extra
-        clock_entries = 0
-        leaves = [row["leaf"] for row in await connection.fetch(_SQL.leaves_since, self._ledger_id, first)]
-        await transaction.rollback()
-        hashes = tuple(leaf_hash(leaf) for leaf in leaves[clock_entries : clock_entries + count])
-        return Appended(tuple(range(first, first + count)), hashes, unknown.size, unknown.root)
-
     async def _lock_head(self, connection: asyncpg.Connection) -> asyncpg.Record:
         """Locks the head row. A writer that was stopped in mid-COPY would hold it for ever, and no time-out of
-        PostgreSQL ends it: whoever waits longer than 5 s ends the blocking backends, and counts them."""
+        PostgreSQL ends it: whoever waits longer than 5 s ends the blocking backends, and counts them.
+        """
         waiting = asyncio.ensure_future(connection.fetchrow(_SQL.lock_head, self._ledger_id))
         try:
             while True:
@@ -275,7 +288,9 @@ class Appender:
             for row in await connection.fetch(_SQL.counters, self._ledger_id, key_ids):
                 memory.counters[row["key_id"].bytes] = (row["seg"], row["j"])
 
-    def _link(self, locked: asyncpg.Record, memory: _Memory, batch: Batch) -> tuple[list[LinkedEntry], Chain, datetime]:
+    def _link(
+        self, locked: asyncpg.Record, memory: _Memory, batch: Batch
+    ) -> tuple[list[LinkedEntry], Chain, datetime]:
         head = Head(
             size=locked["size"],
             prev=locked["prev"],
@@ -294,11 +309,13 @@ class Appender:
             linked.append(chain.link(self._covers(batch, linked, appended), appended))
         if jump := self._clock_jump(now):
             data = {"seconds": int(jump.total_seconds())}
-            entry = own.plain_entry(own.CLOCK_ACCEPTED, origin=self._origin, time=own.clock_text(appended), data=data)
+            entry = own.plain_entry(
+                own.CLOCK_ACCEPTED, origin=self._origin, time=own.clock_text(appended), data=data
+            )
             linked.append(chain.link(entry, appended))
         return linked, chain, appended
 
-    def _covers(self, batch: Batch, linked: list[LinkedEntry], appended: datetime) -> own.PreparedEntry:
+    def _covers(self, batch: Batch, linked: list[LinkedEntry], appended: datetime) -> PreparedEntry:
         """The batch's one `events-duplicate` entry: which offsets say again what which entries say."""
         covers: dict[tuple[str, UUID, int], list[tuple[int, int]]] = {}
         for each in batch.duplicates:
@@ -354,7 +371,9 @@ class Appender:
         await rows.copy(connection, "seen", rows.seen(ledger_id, pairs))
         registered = [(each.seq, *row) for each, item in pairs if item for row in item.registered]
         if registered:
-            await connection.execute(_SQL.insert_registered, ledger_id, *map(list, zip(*registered, strict=True)))
+            await connection.execute(
+                _SQL.insert_registered, ledger_id, *map(list, zip(*registered, strict=True))
+            )
         await self._tiles(connection, locked["size"], memory, [each.hash for each in linked])
         if batch.retire:
             await connection.execute(_SQL.retire, ledger_id, list(batch.retire))
@@ -379,7 +398,9 @@ class Appender:
         )
         return root
 
-    async def _tiles(self, connection: asyncpg.Connection, size: int, memory: _Memory, hashes: list[bytes]) -> None:
+    async def _tiles(
+        self, connection: asyncpg.Connection, size: int, memory: _Memory, hashes: list[bytes]
+    ) -> None:
         """Stores the tiles that these leaf hashes fill, each with its root, and the higher ones that follow."""
         memory.pending += hashes
         index = size // _TILE
@@ -388,10 +409,14 @@ class Appender:
             await self._store_tile(connection, 0, index, full)
             index += 1
 
-    async def _store_tile(self, connection: asyncpg.Connection, level: int, index: int, hashes: list[bytes]) -> None:
+    async def _store_tile(
+        self, connection: asyncpg.Connection, level: int, index: int, hashes: list[bytes]
+    ) -> None:
         frontier = Frontier()
         frontier.extend(hashes)
-        await connection.execute(_SQL.insert_tile, self._ledger_id, level, index, b"".join(hashes), frontier.root())
+        await connection.execute(
+            _SQL.insert_tile, self._ledger_id, level, index, b"".join(hashes), frontier.root()
+        )
         if (index + 1) % _TILE == 0:
             first = index + 1 - _TILE
             found = await connection.fetch(_SQL.tile_roots, self._ledger_id, level, first, index + 1)
@@ -414,5 +439,7 @@ def _refused(error: asyncpg.PostgresError) -> LedgerError:
     if isinstance(error, asyncpg.UniqueViolationError):
         if str(error.table_name or "").startswith("seen"):
             return PrepareAgain("An event of the batch was appended already.")
-        return InvariantBroken(f"A place in the ledger is taken already ({error.constraint_name}): halt, run `ledger verify`.")
+        return InvariantBroken(
+            f"A place in the ledger is taken already ({error.constraint_name}): halt, run `ledger verify`."
+        )
     return DataRefused(f"PostgreSQL refuses a value of the batch (SQLSTATE {error.sqlstate}).")

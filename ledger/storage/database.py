@@ -41,7 +41,8 @@ class NotMigrated(BadInput):
 
 async def connect(url: str, role: Role) -> asyncpg.Connection:
     """One connection under a group role that the login is a member of. The role is a start-up parameter, so that
-    RESET ALL comes back to it."""
+    RESET ALL comes back to it.
+    """
     with translated():
         return await asyncpg.connect(url, server_settings=_parameters(role), timeout=10, command_timeout=None)
 
@@ -49,7 +50,9 @@ async def connect(url: str, role: Role) -> asyncpg.Connection:
 async def pool(url: str, role: Role, size: int = 8) -> asyncpg.Pool:
     """A pool of connections under one group role."""
     with translated():
-        return await asyncpg.create_pool(url, min_size=0, max_size=size, server_settings=_parameters(role), timeout=10)
+        return await asyncpg.create_pool(
+            url, min_size=0, max_size=size, server_settings=_parameters(role), timeout=10
+        )
 
 
 def _parameters(role: str) -> dict[str, str]:
@@ -69,7 +72,9 @@ def translated() -> Iterator[None]:
     except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError) as error:
         raise NotMigrated("The database is not set up for this version: run `ledger migrate`.") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidParameterValueError) as error:
-        raise NotMigrated("The database refuses the login or its role: run `ledger migrate`, check the URL.") from error
+        raise NotMigrated(
+            "The database refuses the login or its role: run `ledger migrate`, check the URL."
+        ) from error
     except TRANSIENT as error:
         raise DatabaseUnreachable("PostgreSQL does not answer: check that it runs and try again.") from error
     except asyncpg.PostgresError as error:

@@ -63,19 +63,25 @@ async def ensure_ledger(url: str, name: str, origin: str) -> int:
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
                 await connection.execute("SET LOCAL ROLE ledger_owner")
                 await connection.execute("SET LOCAL search_path TO ledger")
-                found = await connection.fetchrow("SELECT ledger_id, origin FROM ledger JOIN head USING (ledger_id) WHERE name = $1", name)
+                found = await connection.fetchrow(
+                    "SELECT ledger_id, origin FROM ledger JOIN head USING (ledger_id) WHERE name = $1", name
+                )
                 if found is None:
                     number = await connection.fetchval(
                         "INSERT INTO ledger (ledger_id, name) SELECT coalesce(max(ledger_id), 0) + 1, $1 FROM ledger RETURNING ledger_id",
                         name,
                     )
-                    await connection.execute("INSERT INTO head (ledger_id, origin) VALUES ($1, $2)", number, origin)
+                    await connection.execute(
+                        "INSERT INTO head (ledger_id, origin) VALUES ($1, $2)", number, origin
+                    )
                     await connection.execute("INSERT INTO lease (ledger_id) VALUES ($1)", number)
                     return int(number)
         finally:
             await connection.close()
     if found["origin"] != origin:
-        raise BadInput("LEDGER_ORIGIN differs from the origin that this ledger was opened with; an origin never changes.")
+        raise BadInput(
+            "LEDGER_ORIGIN differs from the origin that this ledger was opened with; an origin never changes."
+        )
     return int(found["ledger_id"])
 
 
@@ -87,10 +93,16 @@ async def _make_roles(connection: asyncpg.Connection, database: Database, logins
                 await connection.execute(f'CREATE ROLE "{role}" NOLOGIN')
         except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
             continue
-    grants = ['GRANT "ledger_writer" TO "ledger_eraser" WITH INHERIT TRUE, SET FALSE'] if database == "ledger" else []
+    grants = (
+        ['GRANT "ledger_writer" TO "ledger_eraser" WITH INHERIT TRUE, SET FALSE']
+        if database == "ledger"
+        else []
+    )
     for login in logins:
         quoted = '"' + login.replace('"', '""') + '"'
-        grants += [f'GRANT "{role}" TO {quoted} WITH INHERIT FALSE, SET TRUE' for role in _ROLES[database][1:]]
+        grants += [
+            f'GRANT "{role}" TO {quoted} WITH INHERIT FALSE, SET TRUE' for role in _ROLES[database][1:]
+        ]
     for grant in grants:
         await _granted(connection, grant)
     owner = await connection.fetchval("SELECT current_user")
@@ -111,19 +123,26 @@ async def _apply(connection: asyncpg.Connection, database: Database) -> list[str
     await connection.execute(_JOURNAL)
     done = {row["number"]: row for row in await connection.fetch("SELECT * FROM public.ledger_migration")}
     applied = []
-    for file in sorted(files("ledger.storage").joinpath("migrations", database).iterdir(), key=lambda each: each.name):
+    for file in sorted(
+        files("ledger.storage").joinpath("migrations", database).iterdir(), key=lambda each: each.name
+    ):
         if not file.name.endswith(".sql"):
             continue
         text = file.read_bytes()
         number, digest = int(file.name.split("_", 1)[0]), hashlib.sha256(text).digest()
         if row := done.get(number):
             if row["sha256"] != digest:
-                raise MigrationChanged(f"Migration {file.name} is not the one that this database was made with.")
+                raise MigrationChanged(
+                    f"Migration {file.name} is not the one that this database was made with."
+                )
             continue
         async with connection.transaction():
             await connection.execute(text.decode())
             await connection.execute(
-                "INSERT INTO public.ledger_migration (number, name, sha256) VALUES ($1, $2, $3)", number, file.name, digest
+                "INSERT INTO public.ledger_migration (number, name, sha256) VALUES ($1, $2, $3)",
+                number,
+                file.name,
+                digest,
             )
             # SET LOCAL would not outlive it, but SET does: the next migration starts as the login again.
             await connection.execute("RESET search_path")

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 Pair = tuple["LinkedEntry", "Item | None"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "entry": ("ledger_id", "slice", "seq", "appended", "time", "type", "topic_id", "partition", "offset", "received", "leaf"),
+    "entry": (
+        "ledger_id",
+        "slice",
+        "seq",
+        "appended",
+        "time",
+        "type",
+        "topic_id",
+        "partition",
+        "offset",
+        "received",
+        "leaf",
+    ),
     "sealed": ("ledger_id", "slice", "seq", "slot", "blob"),
     "entry_person": ("ledger_id", "slice", "key_id", "seg", "j", "seq", "slot", "role", "time"),
     "seen": ("ledger_id", "id_digest", "conflict", "content", "seq"),
@@ -44,12 +56,27 @@ def event_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def entries(ledger_id: int, slice_: int, appended: datetime, pairs: Sequence[Pair]) -> Iterator[tuple[Any, ...]]:
+def entries(
+    ledger_id: int, slice_: int, appended: datetime, pairs: Sequence[Pair]
+) -> Iterator[tuple[Any, ...]]:
     for linked, item in pairs:
         place = item.place if item else None
-        via = (place.topic_id, place.partition, place.offset, place.received) if place else (None, None, None, None)
+        via = (
+            (place.topic_id, place.partition, place.offset, place.received)
+            if place
+            else (None, None, None, None)
+        )
         prepared = linked.prepared
-        yield ledger_id, slice_, linked.seq, appended, event_time(prepared.time), prepared.type, *via, linked.leaf
+        yield (
+            ledger_id,
+            slice_,
+            linked.seq,
+            appended,
+            event_time(prepared.time),
+            prepared.type,
+            *via,
+            linked.leaf,
+        )
 
 
 def sealed(ledger_id: int, slice_: int, linked: Sequence[LinkedEntry]) -> Iterator[tuple[Any, ...]]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import msgspec
-from accountability_ledger.identifier import normalise
-from accountability_ledger.restricted_json import canonical
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from accountability_ledger.identifier import normalise
+from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url, seal, tag
 from ledger.core.entry import PersonKey
 from ledger.core.errors import InternalFault
@@ -57,7 +57,8 @@ class Looked(NamedTuple):
 
 class Vault:
     """One ledger's rows of the vault. Keys are cached until `forget`: whoever appends calls it when the vault's epoch
-    moved, or a cached key would seal after its erasure."""
+    moved, or a cached key would seal after its erasure.
+    """
 
     def __init__(self, pool: asyncpg.Pool, ledger_id: int, keyring: Keyring) -> None:
         self._pool = pool
@@ -77,7 +78,8 @@ class Vault:
 
     async def keys(self, identifiers: Iterable[str]) -> dict[str, Looked]:
         """The keys of persons by normalised identifier; who is not known yet gets a row, committed before this
-        returns. A question about a person nobody knows takes the same path, with the same timing."""
+        returns. A question about a person nobody knows takes the same path, with the same timing.
+        """
         wanted = list(dict.fromkeys(identifiers))
         found = {each: Looked(self._cache[each], fresh=False) for each in wanted if each in self._cache}
         missing = {self.blind_index(each): each for each in wanted if each not in found}
@@ -102,7 +104,9 @@ class Vault:
     async def known(self, identifier: str) -> PersonKey | None:
         """The key of one person, or None: makes no row. Only for who administers the vault."""
         with translated():
-            rows = await self._pool.fetch(_SQL.find, self._ledger_id, [self.blind_index(normalise(identifier))])
+            rows = await self._pool.fetch(
+                _SQL.find, self._ledger_id, [self.blind_index(normalise(identifier))]
+            )
         return self._open(rows[0]) if rows else None
 
     async def by_key_id(self, key_ids: Iterable[bytes]) -> dict[bytes, PersonKey]:
@@ -119,7 +123,8 @@ class Vault:
     ) -> dict[str, Looked]:
         marks = {self.suppression_mark(identifier): index for index, identifier in missing.items()}
         suppressed = {
-            marks[row["mark"]] for row in await connection.fetch(_SQL.suppressed, self._ledger_id, list(marks))
+            marks[row["mark"]]
+            for row in await connection.fetch(_SQL.suppressed, self._ledger_id, list(marks))
         }
         kek_id, kek = self._keyring.current_kek()
         indexes, key_ids, wrapped = [], [], []
@@ -145,7 +150,9 @@ class Vault:
         try:
             text = kek.decrypt(wrapped[:12], wrapped[12:], self._bound_to(index, key_id))
         except InvalidTag as error:
-            raise VaultRowBroken("A row of the vault does not belong where it stands: restore the vault.") from error
+            raise VaultRowBroken(
+                "A row of the vault does not belong where it stands: restore the vault."
+            ) from error
         person = msgspec.json.decode(text, type=_Wrapped)
         secret = base64url.decode(person.secret)
         return PersonKey(

@@ -15,4 +15,6 @@ def load(file: str) -> SimpleNamespace:
     """The named blocks of `<file>.sql`, as attributes."""
     text = files(__name__).joinpath(f"{file}.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)
-    return SimpleNamespace(**{name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)})
+    return SimpleNamespace(
+        **{name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+    )

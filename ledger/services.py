@@ -1,0 +1,47 @@
+"""Where the servers are: the settings' addresses, or those of the embedded servers that run beside us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ledger.core.errors import Unreachable
+from ledger.embedded import Embedded
+from ledger.settings import EMBEDDED
+
+if TYPE_CHECKING:
+    from ledger.settings import Settings
+
+_HINT = "start it with `make up`, or `ledger embedded start {0}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Addresses as a client needs them: libpq URLs of the login, of who may migrate, and `host:port,...` of Kafka."""
+
+    database_url: str
+    vault_url: str
+    migrate_database_url: str
+    migrate_vault_url: str
+    kafka_bootstrap: str
+
+
+def resolve(settings: Settings) -> Addresses:
+    """The addresses of these settings; raises Unreachable where an embedded server does not run."""
+    servers = Embedded(settings.home) if settings.embedded_kafka or settings.embedded_postgres else None
+    if servers and settings.embedded_postgres and servers.postgres_pid is None:
+        raise Unreachable(f"The embedded PostgreSQL does not run: {_HINT.format('postgres')}.")
+    if servers and settings.embedded_kafka and servers.kafka_pid is None:
+        raise Unreachable(f"The embedded Kafka does not run: {_HINT.format('kafka')}.")
+
+    def database(url: str, migrate: str | None, name: str) -> tuple[str, str]:
+        if url != EMBEDDED or servers is None:
+            return url, migrate or url
+        return servers.login_url(name), servers.superuser_url(name)
+
+    database_url, migrate_database_url = database(
+        settings.database_url, settings.migrate_database_url, "ledger"
+    )
+    vault_url, migrate_vault_url = database(settings.vault_url, settings.migrate_vault_url, "vault")
+    bootstrap = servers.kafka_bootstrap if servers and settings.embedded_kafka else settings.kafka_bootstrap
+    return Addresses(database_url, vault_url, migrate_database_url, migrate_vault_url, bootstrap)

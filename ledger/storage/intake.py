@@ -1,0 +1,107 @@
+"""The worker's rows: the lease, the positions in Kafka, the events seen, the keys registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ledger.storage.database import translated
+from ledger.storage.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from ledger.core.registered import Registration
+
+_SQL = load("intake")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next offset to read of one partition; `probe` is the keyed digest of the record before it, if it held one."""
+
+    topic: str
+    topic_id: UUID
+    partition: int
+    next_offset: int
+    probe: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRow:
+    """An event seen before: its content, or that of a conflict with it, and the entry that holds it."""
+
+    conflict: bytes
+    content: bytes
+    seq: int
+
+
+class Intake:
+    """One ledger's intake, through a pool of the writer's role."""
+
+    def __init__(self, pool: asyncpg.Pool, ledger_id: int) -> None:
+        self._pool = pool
+        self._ledger_id = ledger_id
+
+    async def take_lease(self, owner: UUID, seconds: float) -> int | None:
+        """Takes the lease if it is free, ours or over, by PostgreSQL's clock; the new epoch, or None. Raising the
+        epoch locks the head: a transaction of the writer before us commits first, or is fenced.
+        """
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                if not await connection.fetchval(
+                    _SQL.take_lease, self._ledger_id, owner, timedelta(seconds=seconds)
+                ):
+                    return None
+                return int(await connection.fetchval(_SQL.raise_epoch, self._ledger_id))
+
+    async def renew_lease(self, owner: UUID, seconds: float) -> bool:
+        with translated():
+            row = await self._pool.fetchval(
+                _SQL.renew_lease, self._ledger_id, owner, timedelta(seconds=seconds)
+            )
+        return row is not None
+
+    async def release_lease(self, owner: UUID) -> None:
+        with translated():
+            await self._pool.execute(_SQL.release_lease, self._ledger_id, owner)
+
+    async def vault_epoch(self) -> int:
+        with translated():
+            return int(await self._pool.fetchval(_SQL.vault_epoch, self._ledger_id))
+
+    async def positions(self) -> list[Position]:
+        with translated():
+            return [Position(**row) for row in await self._pool.fetch(_SQL.positions, self._ledger_id)]
+
+    async def add_partitions(self, partitions: Iterable[tuple[str, UUID, int]]) -> None:
+        """Partitions that were not read before begin at 0: every offset is accounted for."""
+        rows = [(self._ledger_id, topic_id, partition, topic) for topic, topic_id, partition in partitions]
+        with translated():
+            await self._pool.executemany(_SQL.add_partition, rows)
+
+    async def seen(self, identities: Sequence[bytes]) -> dict[bytes, list[SeenRow]]:
+        """What was seen of these events, by the digest of their identity."""
+        found: dict[bytes, list[SeenRow]] = {}
+        with translated():
+            for row in await self._pool.fetch(_SQL.seen, self._ledger_id, identities):
+                found.setdefault(row["id_digest"], []).append(
+                    SeenRow(row["conflict"], row["content"], row["seq"])
+                )
+        return found
+
+    async def registered(self) -> list[Registration]:
+        with translated():
+            return [
+                (row["section"], row["key"])
+                for row in await self._pool.fetch(_SQL.registered, self._ledger_id)
+            ]
+
+    async def advance_slice(self, capacity: int) -> int:
+        """Opens the next slice of the large tables when the newest is full."""
+        with translated():
+            return int(await self._pool.fetchval(_SQL.advance_slice, capacity))

@@ -1,0 +1,305 @@
+"""Reading Kafka by position: assigned partitions, explicit seeks, every offset accounted for.
+
+Neither Kafka's groups nor Faust's assignor decide what is read. aiokafka swallows exceptions of rebalance listeners
+and can hand out records from Kafka's committed position before a seek; a failure in one partition can lose records
+already consumed from another. So after any exception every partition is sought to its durable position again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import TopicPartition as Place
+from confluent_kafka.cimpl import KafkaError as Code
+
+from ledger.core.batch import RecordPlace
+from ledger.storage.append import InvariantBroken
+from streams.kafka import aiokafka_options, librdkafka_options
+from streams.prepare import probe
+from streams.record import Fetched, Hole, Record
+from streams.topics import KafkaUnreachable
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from ledger.settings import Settings
+    from ledger.storage.intake import Intake, Position
+    from streams.topics import Topic, Topics
+
+_IDLE_MS = 100
+_SCAN_TIMEOUT = 10.0
+
+
+class BrokerLostRecords(InvariantBroken):
+    """Kafka's log ends before our position, or holds another record before it: acknowledged records are lost."""
+
+    code = "broker-lost-records"
+
+
+class TopicRecreated(Exception):  # noqa: N818 -- not an error: the topic is claimed again
+    """A topic has another id than when it was claimed."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One partition under way: the next offset to account for, and the record before it that must still be there."""
+
+    position: Position
+    next_offset: int
+    probe: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recreated:
+    """The rows of a topic that is gone: retired with the offsets that were never read."""
+
+    position: Position
+    end: int
+
+
+class Fetcher:
+    """Reads one ledger's topics."""
+
+    def __init__(
+        self, settings: Settings, bootstrap: str, topics: Topics, intake: Intake, dedup_key: bytes
+    ) -> None:
+        self._settings = settings
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._intake = intake
+        self._dedup_key = dedup_key
+        self._consumer: AIOKafkaConsumer | None = None
+        self._reading: dict[TopicPartition, _Reading] = {}
+        self._claimed: dict[str, UUID] = {}
+        self._leftover: list[Record] = []
+
+    async def close(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()
+
+    async def claim(self) -> tuple[list[Recreated], list[Hole]]:
+        """Finds every partition's durable position, checks it against the broker, and seeks.
+
+        Answers topics that were deleted and created again (their old rows must be retired before reading), or the
+        holes that retention made. Raises BrokerLostRecords where acknowledged records are gone.
+        """
+        await self.close()
+        self._leftover.clear()
+        topics = await self._topics.describe()
+        positions = {(each.topic_id, each.partition): each for each in await self._intake.positions()}
+        gone = [
+            each
+            for each in positions.values()
+            if each.topic in topics and topics[each.topic].topic_id != each.topic_id
+        ]
+        if gone:
+            return [Recreated(each, await self._last_known_end(each)) for each in gone], []
+        missing = [
+            (topic.name, topic.topic_id, partition)
+            for topic in topics.values()
+            for partition in topic.partitions
+            if (topic.topic_id, partition) not in positions
+        ]
+        if missing:
+            await self._intake.add_partitions(missing)
+            positions = {(each.topic_id, each.partition): each for each in await self._intake.positions()}
+        live = [each for each in positions.values() if each.topic in topics]
+        overtaken = await self._check_bounds(live)
+        if overtaken:
+            return [], overtaken
+        await self._assign(live, topics)
+        return [], []
+
+    async def _last_known_end(self, position: Position) -> int:
+        """A topic that is gone cannot be asked any more; what we know of its end is what we have read."""
+        return position.next_offset
+
+    async def _check_bounds(self, positions: list[Position]) -> list[Hole]:
+        names = [(each.topic, each.partition) for each in positions]
+        first = await self._topics.offsets(names, earliest=True)
+        end = await self._topics.offsets(names, earliest=False)
+        holes = []
+        for each in positions:
+            name = (each.topic, each.partition)
+            if end[name] < each.next_offset:
+                raise BrokerLostRecords(
+                    f"Kafka's log of {each.topic}/{each.partition} ends before the ledger's position: it lost acknowledged "
+                    "records. Restore the broker, or declare the loss."
+                )
+            if first[name] > each.next_offset:
+                place = RecordPlace(each.topic, each.topic_id, each.partition, each.next_offset, 0)
+                holes.append(Hole(place, each.next_offset, first[name], "retention"))
+        return holes
+
+    async def _assign(self, positions: list[Position], topics: dict[str, Topic]) -> None:
+        consumer = AIOKafkaConsumer(
+            **aiokafka_options(self._settings, self._bootstrap),
+            client_id="accountability-ledger-worker",
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+            fetch_max_bytes=self._settings.batch_bytes,
+            max_partition_fetch_bytes=self._settings.batch_bytes // 4,
+            fetch_max_wait_ms=_IDLE_MS,
+        )
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            await consumer.stop()
+            raise KafkaUnreachable("Kafka does not answer: check that it runs and try again.") from error
+        self._consumer = consumer
+        self._claimed = {topic.name: topic.topic_id for topic in topics.values()}
+        self._reading = {
+            TopicPartition(each.topic, each.partition): _Reading(each, each.next_offset, each.probe)
+            for each in positions
+        }
+        consumer.assign(list(self._reading))
+        for partition, reading in self._reading.items():
+            consumer.seek(partition, reading.next_offset - 1 if reading.probe else reading.next_offset)
+
+    async def fetch(self) -> Fetched | None:
+        """The next records, or None when there were none for a moment. Raises TopicRecreated, BrokerLostRecords,
+        KafkaUnreachable; after any exception `claim` again.
+        """
+        if self._consumer is None:
+            raise RuntimeError("claim() comes before fetch()")
+        if not self._leftover:
+            try:
+                fetched = await self._consumer.getmany(
+                    timeout_ms=_IDLE_MS, max_records=self._settings.batch_records
+                )
+            except (KafkaError, OSError) as error:
+                raise KafkaUnreachable("Kafka does not answer, or not with what was asked.") from error
+            await self._check_ids()
+            for partition, messages in fetched.items():
+                reading = self._reading[partition]
+                for message in messages:
+                    place = RecordPlace(
+                        partition.topic,
+                        reading.position.topic_id,
+                        partition.partition,
+                        message.offset,
+                        message.timestamp,
+                    )
+                    headers = tuple((name, content or b"") for name, content in message.headers)
+                    self._leftover.append(
+                        Record(self._topics.bare(partition.topic), place, message.value, headers)
+                    )
+        return await self._account()
+
+    async def _check_ids(self) -> None:
+        described = await self._topics.describe()
+        for name, topic_id in self._claimed.items():
+            if name not in described or described[name].topic_id != topic_id:
+                raise TopicRecreated
+        if any(
+            TopicPartition(topic.name, partition) not in self._reading
+            for topic in described.values()
+            for partition in topic.partitions
+        ):
+            raise TopicRecreated  # partitions, or a topic, were added: claim them too
+
+    async def _account(self) -> Fetched | None:
+        """Takes records up to the batch's bytes, checks the probe, and names the holes before and between them."""
+        records: list[Record] = []
+        holes: list[Hole] = []
+        size = 0
+        while self._leftover and (not records or size < self._settings.batch_bytes):
+            record = self._leftover.pop(0)
+            reading = self._reading[TopicPartition(record.place.topic, record.place.partition)]
+            offset = record.place.offset
+            if reading.probe is not None:
+                expected, reading.probe = reading.probe, None
+                if offset == reading.next_offset - 1:
+                    if probe(self._dedup_key, record.value) != expected:
+                        raise BrokerLostRecords(
+                            f"Kafka's log of {record.place.topic}/{record.place.partition} holds another record before the "
+                            "ledger's position: it lost acknowledged records. Restore the broker, or declare the loss."
+                        )
+                    continue
+            if offset > reading.next_offset:
+                holes += await asyncio.to_thread(self._classify, record.place, reading.next_offset, offset)
+            reading.next_offset = offset + 1
+            size += len(record.value or b"")
+            records.append(record)
+        if not records:
+            holes = await self._trailing()
+        return Fetched(tuple(records), tuple(holes)) if records or holes else None
+
+    async def _trailing(self) -> list[Hole]:
+        """Markers and aborted records behind the last record: without them the lag would stay above zero."""
+        holes: list[Hole] = []
+        if self._consumer is None:
+            return holes
+        for partition, reading in self._reading.items():
+            end = self._consumer.last_stable_offset(partition)
+            if end is None or end <= reading.next_offset or reading.probe is not None:
+                continue
+            place = RecordPlace(
+                partition.topic, reading.position.topic_id, partition.partition, reading.next_offset, 0
+            )
+            committed_end = await asyncio.to_thread(self._end_without_records, place)
+            if committed_end > reading.next_offset:
+                holes += await asyncio.to_thread(self._classify, place, reading.next_offset, committed_end)
+                reading.next_offset = committed_end
+        return holes
+
+    def _end_without_records(self, place: RecordPlace) -> int:
+        """The offset at which a committed reader that finds no record from `place` on stands; else `place` itself."""
+        consumer = self._scanner("read_committed", place.topic, place.partition, place.offset)
+        try:
+            message = consumer.poll(_SCAN_TIMEOUT)
+            if message is None or message.error() is None or message.error().code() != Code._PARTITION_EOF:  # noqa: SLF001
+                return place.offset
+            return int(message.offset())
+        finally:
+            consumer.close()
+
+    def _classify(self, place: RecordPlace, start: int, end: int) -> list[Hole]:
+        """Reads [start, end) uncommitted: what is visible then was aborted, the rest are transactions' markers."""
+        consumer = self._scanner("read_uncommitted", place.topic, place.partition, start)
+        aborted: set[int] = set()
+        try:
+            while True:
+                message = consumer.poll(_SCAN_TIMEOUT)
+                if message is None:
+                    raise KafkaUnreachable("Kafka does not answer in time: check that it runs and try again.")
+                if message.error() is not None:
+                    if message.error().code() == Code._PARTITION_EOF:  # noqa: SLF001
+                        break
+                    raise KafkaUnreachable("Kafka does not answer, or not with what was asked.")
+                if message.offset() >= end:
+                    break
+                aborted.add(int(message.offset()))
+        except KafkaException as error:
+            raise KafkaUnreachable("Kafka does not answer, or not with what was asked.") from error
+        finally:
+            consumer.close()
+        holes: list[Hole] = []
+        for offset in range(start, end):
+            reason = "aborted" if offset in aborted else "transaction-marker"
+            if holes and holes[-1].reason == reason and holes[-1].end == offset:
+                holes[-1] = Hole(holes[-1].place, holes[-1].start, offset + 1, reason)
+            else:
+                holes.append(Hole(place, offset, offset + 1, reason))
+        return holes
+
+    def _scanner(self, isolation: str, topic: str, partition: int, offset: int) -> Consumer:
+        consumer = Consumer(
+            {
+                **librdkafka_options(self._settings, self._bootstrap),
+                "group.id": "accountability-ledger-scan",  # required by the client; nothing is ever committed to it
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": isolation,
+                "auto.offset.reset": "error",
+            }
+        )
+        consumer.assign([Place(topic, partition, offset)])
+        return consumer

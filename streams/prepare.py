@@ -1,0 +1,283 @@
+"""Preparation: from records to a batch, outside the head lock.
+
+The one seam between reading and writing: what goes in are records, what comes out is a `Batch` of values. Nothing
+here needs the head, so it can move into a process of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accountability_ledger.accept import Event, accept
+from accountability_ledger.errors import Refused
+from ledger.core import base64url, own
+from ledger.core.batch import Batch, Duplicate, Item, Move, SeenKey
+from ledger.core.entry import Draft, PersonKey, draft, fits, prepare
+from ledger.core.randomness import RandomBytes, system_randomness
+from ledger.core.registered import RegisteredKeys, registrations
+from streams import dead_letters
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+    from ledger.core.batch import Appended
+    from ledger.storage.intake import Intake, SeenRow
+    from ledger.storage.vault import Looked, Vault
+    from streams.record import Fetched, Hole, Record
+
+_SALT_BYTES = 16
+_CONFLICT = "conflict"
+_OTHER_ID = b"\xff" * 6
+# A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
+# this, no event can exceed the limit.
+_SURELY_SMALL = 1500
+
+
+def probe(dedup_key: bytes, value: bytes | None) -> bytes:
+    """The keyed digest of a record by which a broker that lost acknowledged records is found out."""
+    return hmac.digest(dedup_key, b"probe\x00" + (value or b""), "sha256")[:16]
+
+
+def seen_key(dedup_key: bytes, event: Event) -> SeenKey:
+    """The two keyed digests of an event. The first begins with the 48-bit time of a UUIDv7 id, so that the index
+    over it grows at its right edge; ids of other forms go to a range of their own.
+    """
+    source, identity = event.attributes["source"].encode(), event.attributes["id"]
+    head = uuid7_time(identity) or _OTHER_ID
+    keyed = hmac.digest(dedup_key, source + b"\x00" + identity.encode(), "sha256")[:10]
+    return SeenKey(head + keyed, hmac.digest(dedup_key, event.canonical, "sha256")[:16])
+
+
+def uuid7_time(identity: str) -> bytes | None:
+    """The first six bytes of a UUIDv7 in its usual text form (RFC 9562), or None for any other id."""
+    if len(identity) != 36 or identity[14] != "7" or identity[19] not in "89abAB":
+        return None
+    digits = identity.replace("-", "")
+    if len(digits) != 32 or any(identity[at] != "-" for at in (8, 13, 18, 23)):
+        return None
+    try:
+        return bytes.fromhex(digits)[:6]
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class _Accepted:
+    """An event that becomes an entry, between acceptance and sealing."""
+
+    record: Record
+    event: Event
+    drafted: Draft
+    seen: SeenKey
+
+
+@dataclass(slots=True)
+class _Refusal:
+    """A record that becomes a rejected or conflict entry."""
+
+    record: Record
+    kind: str
+    reason: str
+    seen: SeenKey | None
+
+
+class Preparer:
+    """Prepares batches for one ledger. `send_letter` produces a dead letter with acks=all and returns afterwards."""
+
+    def __init__(
+        self,
+        *,
+        origin: str,
+        intake: Intake,
+        vault: Vault,
+        dedup_key: bytes,
+        letter_key: X25519PublicKey,
+        send_letters: Callable[[list[bytes]], Awaitable[None]],
+    ) -> None:
+        self._origin = origin
+        self._intake = intake
+        self._vault = vault
+        self._dedup_key = dedup_key
+        self._letter_key = letter_key
+        self._send_letters = send_letters
+        self._random: RandomBytes = system_randomness()
+        self._registered: RegisteredKeys | None = None
+        self._introduced: set[bytes] = set()
+        self._in_flight: set[bytes] = set()
+        self._vault_epoch = -1
+
+    def forget(self) -> None:
+        """Drops what rests on batches that may not have been appended."""
+        self._registered = None
+        self._in_flight.clear()
+        self._introduced.clear()
+
+    def appended(self, batch: Batch, result: Appended) -> None:
+        """Tells that a batch is in the ledger: its events are found there from now on, its keys are introduced."""
+        for item, _ in zip(batch.items, result.seqs, strict=True):
+            if item.seen:
+                self._in_flight.discard(item.seen.identity)
+            self._introduced.update(slot.key.key_id for slot in item.entry.slots)
+
+    async def prepare(
+        self, fetched: Fetched, *, epoch: int, now: datetime, drained: Callable[[], Awaitable[None]]
+    ) -> Batch:
+        """The batch of what was fetched. `drained` returns when no batch is in flight any more: a record that repeats
+        an event in flight waits for it, since its seq is not known yet. The vault's epoch is read before the first look into the vault; where it
+        moved, every cached key is forgotten. Duplicates are recognised before persons are looked up, or a replay
+        would bring an erased person back.
+        """
+        vault_epoch = await self._intake.vault_epoch()
+        if vault_epoch != self._vault_epoch:
+            self._vault.forget()
+            self._introduced.clear()
+            self._vault_epoch = vault_epoch
+        if self._registered is None:
+            self._registered = RegisteredKeys(await self._intake.registered())
+        judged = [self._judge(record) for record in fetched.records]
+        if any(isinstance(each, _Accepted) and each.seen.identity in self._in_flight for each in judged):
+            await drained()
+        known = await self._known(judged)
+        outcomes: list[_Accepted | _Refusal] = []
+        duplicates: list[Duplicate] = []
+        for each in judged:
+            outcome = self._place(each, known, len(outcomes))
+            if isinstance(outcome, Duplicate):
+                duplicates.append(outcome)
+            else:
+                outcomes.append(outcome)
+        looked = await self._vault.keys(
+            identifier
+            for each in outcomes
+            if isinstance(each, _Accepted)
+            for _, identifier in each.drafted.persons
+        )
+        letters: list[bytes] = []
+        items = [self._item(each, looked, letters) for each in outcomes]
+        if letters:
+            await self._send_letters(letters)
+        items += [self._skipped(hole, now) for hole in fetched.holes]
+        for item in items:
+            if item.seen:
+                self._in_flight.add(item.seen.identity)
+        return Batch(
+            items=tuple(items),
+            vault_epoch=vault_epoch,
+            epoch=epoch,
+            duplicates=tuple(duplicates),
+            moves=tuple(self._moves(fetched)),
+            fresh=frozenset(each.key.key_id for each in looked.values() if each.fresh),
+        )
+
+    def _judge(self, record: Record) -> _Accepted | _Refusal:
+        """Accepts a record's event, or says why not. Registering events are known from here on."""
+        if self._registered is None:
+            raise RuntimeError("prepare() loads the registered keys first")
+        try:
+            event = accept(
+                record.value, topic=record.topic, received_ms=record.place.received, headers=record.headers
+            )
+            drafted = draft(event, self._registered)
+            if len(event.canonical) > _SURELY_SMALL and not fits(drafted, record.place.via(), self._origin):
+                raise Refused(
+                    "leaf-too-large", "split the event into chunks: its entry would exceed 65,535 bytes"
+                )
+        except Refused as refused:
+            return _Refusal(record, own.REJECTED, refused.reason, None)
+        if event.type.registers:
+            self._registered.add(registrations(event))
+        return _Accepted(record, event, drafted, seen_key(self._dedup_key, event))
+
+    async def _known(self, judged: Iterable[_Accepted | _Refusal]) -> dict[bytes, dict[bytes, int]]:
+        identities = [each.seen.identity for each in judged if isinstance(each, _Accepted)]
+        rows: dict[bytes, list[SeenRow]] = await self._intake.seen(identities) if identities else {}
+        return {identity: {row.content: row.seq for row in found} for identity, found in rows.items()}
+
+    def _place(
+        self, each: _Accepted | _Refusal, known: dict[bytes, dict[bytes, int]], index: int
+    ) -> _Accepted | _Refusal | Duplicate:
+        """A first event stays what it is; the same content again is a duplicate, other content a conflict. Entries
+        of this batch stand in `known` as -1 - their index.
+        """
+        if isinstance(each, _Refusal):
+            return each
+        contents = known.setdefault(each.seen.identity, {})
+        seq = contents.get(each.seen.content)
+        if seq is not None:
+            place = each.record.place
+            return Duplicate(place, seq=seq) if seq >= 0 else Duplicate(place, item=-1 - seq)
+        conflict = bool(contents)
+        contents[each.seen.content] = -1 - index
+        if conflict:
+            seen = SeenKey(each.seen.identity, each.seen.content, conflict=True)
+            return _Refusal(each.record, own.CONFLICT, _CONFLICT, seen)
+        return each
+
+    def _item(self, each: _Accepted | _Refusal, looked: dict[str, Looked], letters: list[bytes]) -> Item:
+        if isinstance(each, _Refusal):
+            return self._refusal(each, letters)
+        keys: list[PersonKey] = [looked[identifier].key for _, identifier in each.drafted.persons]
+        entry = prepare(
+            each.drafted,
+            keys,
+            introduced=[key.key_id in self._introduced for key in keys],
+            via=each.record.place.via(),
+            origin=self._origin,
+            random=self._random,
+        )
+        return Item(entry, each.record.place, each.seen, tuple(registrations(each.event)))
+
+    def _refusal(self, each: _Refusal, letters: list[bytes]) -> Item:
+        """The entry of what is refused; its value goes to the dead letters, with the salt of the digest."""
+        record = each.record
+        value = record.value or b""
+        salt = self._random(_SALT_BYTES)
+        letters.append(
+            dead_letters.write(
+                self._letter_key,
+                salt=salt,
+                value=value,
+                headers=list(record.headers),
+                reason=each.reason,
+                place=record.place,
+            )
+        )
+        entry = own.refusal(
+            each.kind,
+            origin=self._origin,
+            received_ms=record.place.received,
+            reason=each.reason,
+            digest=base64url.encode(hashlib.sha256(salt + value).digest()),
+            via=record.place.via(),
+        )
+        return Item(entry, record.place, each.seen)
+
+    def _skipped(self, hole: Hole, now: datetime) -> Item:
+        place = hole.place
+        return Item(
+            own.offsets_skipped(
+                origin=self._origin, now=now, place=place, start=hole.start, end=hole.end, reason=hole.reason
+            )
+        )
+
+    def _moves(self, fetched: Fetched) -> Sequence[Move]:
+        """How far each partition's position moves: over its records and its holes."""
+        bounds: dict[tuple[str, object, int], Move] = {}
+        spans = [
+            (each.place, each.place.offset, each.place.offset + 1, probe(self._dedup_key, each.value))
+            for each in fetched.records
+        ]
+        spans += [(each.place, each.start, each.end, None) for each in fetched.holes]
+        for place, start, end, digest in sorted(spans, key=lambda span: span[1]):
+            key = (place.topic, place.topic_id, place.partition)
+            before = bounds.get(key)
+            bounds[key] = Move(
+                place.topic, place.topic_id, place.partition, before.start if before else start, end, digest
+            )
+        return list(bounds.values())

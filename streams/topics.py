@@ -1,0 +1,174 @@
+"""The ledger's topics: made, checked, and looked up by Kafka's own ids, which aiokafka does not know."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from accountability_ledger.catalog import TOPICS
+from ledger.core.errors import BadInput, Unreachable
+from streams.kafka import librdkafka_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ledger.settings import Settings
+
+_T = TypeVar("_T")
+REJECTED_TOPIC = "privacy.rejected"
+_TIMEOUT = 10.0
+_DAY_MS = 86_400_000
+
+
+class KafkaUnreachable(Unreachable):
+    code = "kafka-unreachable"
+
+
+class TopicUnfit(BadInput):
+    """A topic whose settings break a promise of the ledger's (time stamps, expiry)."""
+
+    code = "topic-unfit"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as Kafka knows it."""
+
+    name: str
+    topic_id: UUID
+    partitions: tuple[int, ...]
+
+
+class Topics:
+    """Administration of one ledger's topics. Every call runs librdkafka's blocking client in a thread."""
+
+    def __init__(self, settings: Settings, bootstrap: str) -> None:
+        self._settings = settings
+        self._admin = AdminClient(librdkafka_options(settings, bootstrap))
+        self.inbound = tuple(settings.topic_prefix + name for name in TOPICS)
+        self.rejected = settings.topic_prefix + REJECTED_TOPIC
+
+    def bare(self, name: str) -> str:
+        """A topic's name without the ledger's prefix."""
+        return name.removeprefix(self._settings.topic_prefix)
+
+    async def ensure(self) -> list[str]:
+        """Makes the topics that are missing; their names."""
+        return await asyncio.to_thread(_reported, self._ensure)
+
+    def _ensure(self) -> list[str]:
+        known = self._admin.list_topics(timeout=_TIMEOUT).topics
+        week = str(self._settings.topic_retention_days * _DAY_MS)
+        letters = str(self._settings.dead_letter_retention_days * _DAY_MS)
+        wanted = [
+            NewTopic(
+                name,
+                num_partitions=1 if name == self.rejected else self._settings.topic_partitions,
+                replication_factor=-1,
+                config={
+                    "message.timestamp.type": "LogAppendTime",
+                    "cleanup.policy": "delete",
+                    "retention.ms": letters if name == self.rejected else week,
+                },
+            )
+            for name in (*self.inbound, self.rejected)
+            if name not in known
+        ]
+        if not wanted:
+            return []
+        for name, future in self._admin.create_topics(wanted, operation_timeout=_TIMEOUT).items():
+            try:
+                future.result(_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                    raise KafkaUnreachable(
+                        f"Kafka did not create the topic {name}: create it by hand."
+                    ) from error
+        return [each.topic for each in wanted]
+
+    async def check(self) -> list[str]:
+        """What is wrong with the topics' settings, one sentence each; [] if nothing is."""
+        return await asyncio.to_thread(_reported, self._check)
+
+    def _check(self) -> list[str]:
+        known = self._admin.list_topics(timeout=_TIMEOUT).topics
+        names = [name for name in (*self.inbound, self.rejected) if name in known]
+        wrong = [
+            f"The topic {name} is missing: create it."
+            for name in (*self.inbound, self.rejected)
+            if name not in known
+        ]
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        if not resources:
+            return wrong
+        for resource, future in self._admin.describe_configs(resources).items():
+            values = {key: entry.value for key, entry in future.result(_TIMEOUT).items()}
+            wrong += self._unfit(resource.name, values)
+        return wrong
+
+    def _unfit(self, name: str, values: dict[str, Any]) -> Iterable[str]:
+        settings = self._settings
+        days = settings.dead_letter_retention_days if name == self.rejected else settings.topic_retention_days
+        if values["message.timestamp.type"] != "LogAppendTime" and name != self.rejected:
+            yield f"The topic {name} must have message.timestamp.type=LogAppendTime: the broker's clock is what the ledger knows."
+        if "compact" in values["cleanup.policy"]:
+            yield f"The topic {name} is compacted: set cleanup.policy=delete, or its copies of events would never expire."
+        if not 0 <= int(values["retention.ms"]) <= days * _DAY_MS:
+            yield f"The topic {name} keeps records longer than the declared {days} days: shorten retention.ms, or declare it."
+
+    async def describe(self) -> dict[str, Topic]:
+        """The inbound topics that exist, by name."""
+        return await asyncio.to_thread(_reported, self._describe)
+
+    def _describe(self) -> dict[str, Topic]:
+        found = {}
+        for name, future in self._admin.describe_topics(
+            TopicCollection(list(self.inbound)), request_timeout=_TIMEOUT
+        ).items():
+            try:
+                described = future.result(_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
+                    continue
+                raise
+            identity = described.topic_id
+            number = (
+                identity.get_most_significant_bits() & _MASK
+            ) << 64 | identity.get_least_significant_bits() & _MASK
+            partitions = tuple(sorted(partition.id for partition in described.partitions))
+            found[name] = Topic(name, UUID(int=number), partitions)
+        return found
+
+    async def offsets(
+        self, partitions: Iterable[tuple[str, int]], *, earliest: bool
+    ) -> dict[tuple[str, int], int]:
+        """The first (`earliest`) or the next offset of each partition, uncommitted records included."""
+        spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()
+        return await asyncio.to_thread(_reported, lambda: self._offsets(list(partitions), spec))
+
+    def _offsets(self, partitions: list[tuple[str, int]], spec: Any) -> dict[tuple[str, int], int]:
+        if not partitions:
+            return {}
+        request = {TopicPartition(topic, partition): spec for topic, partition in partitions}
+        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT)
+        return {
+            (each.topic, each.partition): int(future.result(_TIMEOUT).offset)
+            for each, future in futures.items()
+        }
+
+
+_MASK = (1 << 64) - 1
+
+
+def _reported(call: Callable[[], _T]) -> _T:
+    try:
+        return call()
+    except KafkaException as error:
+        raise KafkaUnreachable("Kafka does not answer: check that it runs and try again.") from error
+    except TimeoutError as error:
+        raise KafkaUnreachable("Kafka does not answer in time: check that it runs and try again.") from error
