@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaException, Message
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.cimpl import KafkaError as Code
 
@@ -60,6 +60,10 @@ class Recreated:
 
     position: Position
     end: int
+
+    def place(self) -> RecordPlace:
+        position = self.position
+        return RecordPlace(position.topic, position.topic_id, position.partition, position.next_offset, 0)
 
 
 class Fetcher:
@@ -255,9 +259,7 @@ class Fetcher:
         consumer = self._scanner("read_committed", place.topic, place.partition, place.offset)
         try:
             message = consumer.poll(_SCAN_TIMEOUT)
-            if message is None or message.error() is None or message.error().code() != Code._PARTITION_EOF:  # noqa: SLF001
-                return place.offset
-            return int(message.offset())
+            return _end_of_partition(message) or place.offset if message else place.offset
         finally:
             consumer.close()
 
@@ -270,13 +272,10 @@ class Fetcher:
                 message = consumer.poll(_SCAN_TIMEOUT)
                 if message is None:
                     raise KafkaUnreachable("Kafka does not answer in time: check that it runs and try again.")
-                if message.error() is not None:
-                    if message.error().code() == Code._PARTITION_EOF:  # noqa: SLF001
-                        break
-                    raise KafkaUnreachable("Kafka does not answer, or not with what was asked.")
-                if message.offset() >= end:
+                offset = message.offset()
+                if _end_of_partition(message) is not None or offset is None or offset >= end:
                     break
-                aborted.add(int(message.offset()))
+                aborted.add(offset)
         except KafkaException as error:
             raise KafkaUnreachable("Kafka does not answer, or not with what was asked.") from error
         finally:
@@ -303,3 +302,13 @@ class Fetcher:
         )
         consumer.assign([Place(topic, partition, offset)])
         return consumer
+
+
+def _end_of_partition(message: Message) -> int | None:
+    """The offset at which a partition ends, where the message says so; raises KafkaUnreachable for other errors."""
+    error = message.error()
+    if error is None:
+        return None
+    if error.code() != Code._PARTITION_EOF:  # noqa: SLF001 -- the client's own name for it
+        raise KafkaUnreachable("Kafka does not answer, or not with what was asked.")
+    return message.offset()

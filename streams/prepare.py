@@ -23,10 +23,11 @@ from streams import dead_letters
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-    from ledger.core.batch import Appended
+    from ledger.core.batch import RecordPlace
     from ledger.storage.intake import Intake, SeenRow
     from ledger.storage.vault import Looked, Vault
     from streams.record import Fetched, Hole, Record
@@ -111,6 +112,7 @@ class Preparer:
         self._introduced: set[bytes] = set()
         self._in_flight: set[bytes] = set()
         self._vault_epoch = -1
+        self._refused: set[RecordPlace] = set()
 
     def forget(self) -> None:
         """Drops what rests on batches that may not have been appended."""
@@ -118,9 +120,13 @@ class Preparer:
         self._in_flight.clear()
         self._introduced.clear()
 
-    def appended(self, batch: Batch, result: Appended) -> None:
+    def refuse(self, place: RecordPlace) -> None:
+        """Has one record rejected: PostgreSQL does not take a value of it."""
+        self._refused.add(place)
+
+    def appended(self, batch: Batch) -> None:
         """Tells that a batch is in the ledger: its events are found there from now on, its keys are introduced."""
-        for item, _ in zip(batch.items, result.seqs, strict=True):
+        for item in batch.items:
             if item.seen:
                 self._in_flight.discard(item.seen.identity)
             self._introduced.update(slot.key.key_id for slot in item.entry.slots)
@@ -179,15 +185,15 @@ class Preparer:
         """Accepts a record's event, or says why not. Registering events are known from here on."""
         if self._registered is None:
             raise RuntimeError("prepare() loads the registered keys first")
+        if record.place in self._refused:
+            return _Refusal(record, own.REJECTED, "wrong-value", None)
         try:
             event = accept(
                 record.value, topic=record.topic, received_ms=record.place.received, headers=record.headers
             )
             drafted = draft(event, self._registered)
             if len(event.canonical) > _SURELY_SMALL and not fits(drafted, record.place.via(), self._origin):
-                raise Refused(
-                    "leaf-too-large", "split the event into chunks: its entry would exceed 65,535 bytes"
-                )
+                return _Refusal(record, own.REJECTED, "leaf-too-large", None)
         except Refused as refused:
             return _Refusal(record, own.REJECTED, refused.reason, None)
         if event.type.registers:
@@ -268,16 +274,14 @@ class Preparer:
 
     def _moves(self, fetched: Fetched) -> Sequence[Move]:
         """How far each partition's position moves: over its records and its holes."""
-        bounds: dict[tuple[str, object, int], Move] = {}
-        spans = [
+        spans: list[tuple[RecordPlace, int, int, bytes | None]] = [
             (each.place, each.place.offset, each.place.offset + 1, probe(self._dedup_key, each.value))
             for each in fetched.records
         ]
         spans += [(each.place, each.start, each.end, None) for each in fetched.holes]
+        moves: dict[tuple[UUID, int], Move] = {}
         for place, start, end, digest in sorted(spans, key=lambda span: span[1]):
-            key = (place.topic, place.topic_id, place.partition)
-            before = bounds.get(key)
-            bounds[key] = Move(
-                place.topic, place.topic_id, place.partition, before.start if before else start, end, digest
-            )
-        return list(bounds.values())
+            key = (place.topic_id, place.partition)
+            first = moves[key].start if key in moves else start
+            moves[key] = Move(place.topic, place.topic_id, place.partition, first, end, digest)
+        return list(moves.values())

@@ -17,9 +17,11 @@ from uuid import uuid4
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from mode import Service
 from prometheus_client import Counter, Gauge
 
+from accountability_ledger.restricted_json import canonical
 from ledger.core import own
 from ledger.core.batch import Batch, Item
 from ledger.core.errors import LedgerError, Unreachable
@@ -195,13 +197,15 @@ class AppendService(Service):
         while True:
             fetched, batch = await queue.get()
             try:
-                self._note(batch, await self._appender.append(batch))
+                result = await self._appender.append(batch)
+                self._note(batch, result)
             except DataRefused:
                 await self._bisect(fetched)
                 raise PrepareAgain(
                     "A batch was appended record by record; later ones are read again."
                 ) from None
             queue.task_done()
+            await self._hint(result)
             await self._protocol.reach("hinted")
 
     async def _renew(self) -> None:
@@ -277,17 +281,35 @@ class AppendService(Service):
 
     async def _send_letters(self, letters: list[bytes]) -> None:
         """Dead letters reach Kafka (acks=all) before the entries that speak of them are committed."""
+        try:
+            producer = await self._kafka_producer()
+            sent = [await producer.send(self._parts.topics.rejected, letter) for letter in letters]
+            await asyncio.gather(*sent)
+        except (KafkaError, OSError) as error:
+            raise Unreachable(
+                "Kafka does not take the dead letters: check that it runs and try again."
+            ) from error
+
+    async def _hint(self, result: Appended) -> None:
+        """Says on `ledger.appended` how far the log is. A hint: losing it costs a delay."""
+        try:
+            producer = await self._kafka_producer()
+            hint = canonical({"ledger": self._parts.settings.name, "size": result.size})
+            await producer.send(self._parts.topics.appended, hint)
+        except (KafkaError, OSError):
+            _log.warning("worker.hint_not_sent")
+
+    async def _kafka_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = AIOKafkaProducer(
-                **aiokafka_options(self._parts.settings, self._parts.bootstrap),
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=5,
-            )
-            await producer.start()
+            options = aiokafka_options(self._parts.settings, self._parts.bootstrap)
+            producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True, linger_ms=5)
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
             self._producer = producer
-        sent = [await self._producer.send(self._parts.topics.rejected, letter) for letter in letters]
-        await asyncio.gather(*sent)
+        return self._producer
 
     def _note(self, batch: Batch, result: Appended) -> None:
         self._preparer.appended(batch)

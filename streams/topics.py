@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 REJECTED_TOPIC = "privacy.rejected"
+APPENDED_TOPIC = "ledger.appended"
 _TIMEOUT = 10.0
 _DAY_MS = 86_400_000
 
@@ -52,6 +53,11 @@ class Topics:
         self._admin = AdminClient(librdkafka_options(settings, bootstrap))
         self.inbound = tuple(settings.topic_prefix + name for name in TOPICS)
         self.rejected = settings.topic_prefix + REJECTED_TOPIC
+        self.appended = settings.topic_prefix + APPENDED_TOPIC
+
+    @property
+    def _all(self) -> tuple[str, ...]:
+        return (*self.inbound, self.rejected, self.appended)
 
     def bare(self, name: str) -> str:
         """A topic's name without the ledger's prefix."""
@@ -68,7 +74,7 @@ class Topics:
         wanted = [
             NewTopic(
                 name,
-                num_partitions=1 if name == self.rejected else self._settings.topic_partitions,
+                num_partitions=self._settings.topic_partitions if name in self.inbound else 1,
                 replication_factor=-1,
                 config={
                     "message.timestamp.type": "LogAppendTime",
@@ -76,7 +82,7 @@ class Topics:
                     "retention.ms": letters if name == self.rejected else week,
                 },
             )
-            for name in (*self.inbound, self.rejected)
+            for name in self._all
             if name not in known
         ]
         if not wanted:
@@ -97,12 +103,8 @@ class Topics:
 
     def _check(self) -> list[str]:
         known = self._admin.list_topics(timeout=_TIMEOUT).topics
-        names = [name for name in (*self.inbound, self.rejected) if name in known]
-        wrong = [
-            f"The topic {name} is missing: create it."
-            for name in (*self.inbound, self.rejected)
-            if name not in known
-        ]
+        names = [name for name in self._all if name in known]
+        wrong = [f"The topic {name} is missing: create it." for name in self._all if name not in known]
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         if not resources:
             return wrong
@@ -114,7 +116,7 @@ class Topics:
     def _unfit(self, name: str, values: dict[str, Any]) -> Iterable[str]:
         settings = self._settings
         days = settings.dead_letter_retention_days if name == self.rejected else settings.topic_retention_days
-        if values["message.timestamp.type"] != "LogAppendTime" and name != self.rejected:
+        if values["message.timestamp.type"] != "LogAppendTime" and name in self.inbound:
             yield f"The topic {name} must have message.timestamp.type=LogAppendTime: the broker's clock is what the ledger knows."
         if "compact" in values["cleanup.policy"]:
             yield f"The topic {name} is compacted: set cleanup.policy=delete, or its copies of events would never expire."

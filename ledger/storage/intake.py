@@ -101,6 +101,11 @@ class Intake:
                 for row in await self._pool.fetch(_SQL.registered, self._ledger_id)
             ]
 
+    async def retire(self, topic_ids: Iterable[UUID]) -> None:
+        """Marks the rows of topics that are gone, where nothing of them is left to account for."""
+        with translated():
+            await self._pool.execute(_SQL.retire, self._ledger_id, list(topic_ids))
+
     async def advance_slice(self, capacity: int) -> int:
         """Opens the next slice of the large tables when the newest is full."""
         with translated():

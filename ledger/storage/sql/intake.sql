@@ -29,3 +29,6 @@ SELECT DISTINCT section, key FROM register WHERE ledger_id = $1
 
 -- name: advance_slice
 SELECT advance_slice($1)
+
+-- name: retire
+UPDATE intake SET retired = true WHERE ledger_id = $1 AND topic_id = ANY($2)

@@ -1,0 +1,143 @@
+"""The person-to-entry links: each fits its leaf, and each slot has one unless an erasure took it.
+
+Without the vault a link's person cannot be checked, only that the rows of each key count j = 1, 2, 3 ... within each
+segment, so that none was taken out or put in between.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from ledger.core.verifier.read_leaf import Leaf
+    from ledger.core.verifier.stored import LinkRow
+    from ledger.core.verifier.verdicts import Findings
+
+_KEPT = 1000
+
+
+class Links:
+    """Follows the links of a log. `unlinked` holds, by segment, the tags of slots that no row links, with their seqs,
+    until whoever holds the vault has judged them (`take_closed`)."""
+
+    def __init__(self, findings: Findings, *, keep_tags: bool = False) -> None:
+        self._findings = findings
+        self._keep_tags = keep_tags
+        self._seg = 0
+        self._counters: dict[UUID, tuple[int, ...]] = {}
+        self._tags: dict[str, int] = {}
+        self._closed: list[tuple[int, dict[str, int], dict[UUID, int]]] = []
+        self._unexplained: list[int] = []
+        self._jumps: list[int] = []
+        self._erasures = False
+        self._introduced = 0
+        self._keys_erased: int | None = 0
+
+    def check(self, seq: int, leaf: Leaf, rows: Sequence[LinkRow], slice_: int) -> None:
+        who = leaf.who
+        if not who and not rows:
+            return
+        if leaf.seg != self._seg:
+            self._close(leaf.seg)
+        moment = _moment(leaf.event.time)
+        found = {row.slot: row for row in rows}
+        for slot, person in enumerate(who):
+            row = found.pop(slot, None)
+            if row is None:
+                self._unlinked(seq, person.t, introduces=person.n is not UNSET)
+                continue
+            wrong = [
+                name
+                for name, a, b in (
+                    ("role", row.role, person.r),
+                    ("seg", row.seg, leaf.seg),
+                    ("time", row.time, moment),
+                    ("slice", row.slice, slice_),
+                )
+                if a != b
+            ]
+            if person.n is not UNSET and row.j != 1:
+                wrong.append("j")
+            if wrong:
+                self._findings.add("changed-link", seq, f"The link of slot {slot} does not fit the leaf: {', '.join(wrong)}.")
+            self._count(seq, row)
+        if found or len(rows) > len(who):
+            self._findings.add("changed-link", seq, "There is a link that belongs to no slot of the leaf.")
+
+    def skip(self, rows: Sequence[LinkRow]) -> None:
+        """Links of a leaf that cannot be believed: only their counters are followed."""
+        for row in rows:
+            if row.seg == self._seg:
+                self._counters[row.key_id] = (row.j,)
+
+    def stray(self, seq: int) -> None:
+        self._findings.add("changed-link", seq, "A link belongs to no entry.")
+
+    def _count(self, seq: int, row: LinkRow) -> None:
+        last = self._counters.get(row.key_id, (0,))
+        if row.j - 1 in last:
+            self._counters[row.key_id] = (row.j,)
+            return
+        # Either this row's j was changed, or a row before it is gone: the next one may go on from both.
+        self._counters[row.key_id] = (last[0] + 1, row.j)
+        if len(self._jumps) < _KEPT:
+            self._jumps.append(seq)
+
+    def _unlinked(self, seq: int, tag: str, *, introduces: bool) -> None:
+        if len(self._unexplained) < _KEPT:
+            self._unexplained.append(seq)
+        self._introduced += introduces
+        if self._keep_tags:
+            self._tags[tag] = seq
+
+    def erased(self, keys: int | None) -> None:
+        """A `ledger.person-erased` entry: it explains slots without links before it. `keys` is how many it erased,
+        None where it does not say."""
+        self._erasures = True
+        self._unexplained.clear()
+        self._report_jumps()
+        if keys is None or self._keys_erased is None:
+            self._keys_erased = None
+        else:
+            self._keys_erased += keys
+
+    def _report_jumps(self) -> None:
+        for seq in self._jumps:
+            self._findings.add("changed-link", seq, "The links of a person do not count up: one was changed or taken out.")
+        self._jumps.clear()
+
+    def _close(self, seg: int) -> None:
+        if self._tags:
+            self._closed.append((self._seg, self._tags, {key: last[-1] for key, last in self._counters.items()}))
+            self._tags = {}
+        self._counters = {}
+        self._seg = seg
+
+    def take_closed(self) -> list[tuple[int, dict[str, int], dict[UUID, int]]]:
+        """For each segment that has ended with slots that no row links: its number, the seq of each such tag, and how
+        many rows each key has in it. Each is handed out once."""
+        closed, self._closed = self._closed, []
+        return closed
+
+    def finish(self) -> None:
+        for seq in self._unexplained:
+            self._findings.add("changed-link", seq, "A slot has no link, and no erasure after it explains that.")
+        if not self._unexplained:
+            self._report_jumps()
+        if self._erasures and self._keys_erased is not None and self._introduced > self._keys_erased:
+            detail = f"The links of {self._introduced} keys are gone, but {self._keys_erased} were erased."
+            self._findings.add("changed-link", None, detail)
+        self._close(self._seg + 1)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
