@@ -81,8 +81,8 @@ def from_headers(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
             raise Refused("envelope", "give every ce_ header a value")
         try:
             attributes[attribute] = value.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Refused("not-utf8", "encode headers as UTF-8") from error
+        except UnicodeDecodeError:
+            raise Refused("not-utf8", "encode headers as UTF-8") from None
         if "\0" in attributes[attribute]:
             raise Refused("string", "leave NUL characters out of headers")
     return _checked(attributes)
@@ -97,12 +97,12 @@ def check_times(attributes: Mapping[str, str]) -> int:
         if "recordedtime" in attributes:
             microseconds(attributes["recordedtime"])
         return microseconds(attributes["time"])
-    except ValueError as error:
+    except ValueError:
         raise Refused(
             "time",
             "write time and recordedtime in UTC such as 2026-10-01T09:30:00.123456Z: upper-case T and Z, at most six"
             " fraction digits",
-        ) from error
+        ) from None
 
 
 def _checked(sent: Mapping[str, Any]) -> dict[str, str]:

@@ -55,16 +55,16 @@ def parse(value: bytes) -> Any:
     check_size(value)
     try:
         text = value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refused("not-utf8", "encode the value as UTF-8") from error
+    except UnicodeDecodeError:
+        raise Refused("not-utf8", "encode the value as UTF-8") from None
     depth = _depth(text)
     if depth > _SAFE_DEPTH:
         _refuse("nesting")
     faults = {"nesting"} if depth > MAX_DEPTH else set[str]()
     try:
         parsed = _decoder(faults).decode(text)
-    except json.JSONDecodeError as error:
-        raise Refused("not-json", _ADVICE["not-json"]) from error
+    except json.JSONDecodeError:
+        raise Refused("not-json", _ADVICE["not-json"]) from None
     _check_strings(parsed, faults)
     for reason in REASONS:
         if reason in faults:
