@@ -34,6 +34,8 @@ DEFAULT_DAYS: Final = 30
 DEFAULT_PERSONS: Final = 200
 DEFAULT_RATE: Final = 5.0
 DEFAULT_START: Final = date(2026, 10, 1)
+EARLIEST_START: Final = date(2025, 2, 1)
+"""By then every row of the register holds."""
 _NUMBERED: Final = "crm"
 _HOLE: Final = 100
 
@@ -64,6 +66,10 @@ def generate(
     """
     if days < 1 or persons < 1 or not 0 <= rate <= 1_000:
         raise ValueError("give at least one day, one person, and a rate from 0 to 1000")
+    if start < EARLIEST_START:
+        raise ValueError(
+            f"give at least {EARLIEST_START} as the first day: the register's rows begin before it"
+        )
     return _lines(seed, days, persons, rate, start)
 
 

@@ -307,7 +307,7 @@ _WEIGHTED: Final[tuple[tuple[int, Happening], ...]] = (
     (3, keep_safe),
 )
 _CHOICES: Final = tuple(happening for weight, happening in _WEIGHTED for _ in range(weight))
-EVENTS_PER_HAPPENING: Final = 1.62
+EVENTS_PER_HAPPENING: Final = 1.53
 """Measured: so that `rate` counts events."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.example.acts import EMAIL, PROFILE, SERVICE, Route, own_interest, transfer, with_consent
-from ledger.example.line import DAY, HOUR, Planned
+from ledger.example.line import DAY, HOUR, Planned, rfc3339
 from ledger.example.persons import PROTAGONISTS, employee, service
 from ledger.example.story import Story
 
@@ -111,9 +111,9 @@ def _unsubscribed(story: Story) -> Iterator[tuple[Planned, Planned]]:
 
 
 def _found_contracts(seed: int, start: int) -> Iterator[Planned]:
-    """An importer in India, with clauses of September and an assessment, registered only now."""
+    """An importer in India, with clauses of a month before and an assessment, registered only now."""
     story = Story(seed, "labs", start, "", source="governance")
-    since = {"valid_from": "2026-09-01"}
+    agreed = rfc3339(start - 30 * DAY)
     rows: tuple[tuple[str, dict[str, Any]], ...] = (
         (
             "party.registered",
@@ -141,7 +141,7 @@ def _found_contracts(seed: int, start: int) -> Iterator[Planned]:
                 "exporter_id": "parley-eu",
                 "importer_id": "indus-labs",
                 "countries": ["IN"],
-                "concluded": "2026-09-01",
+                "concluded": agreed,
             },
         ),
         (
@@ -156,4 +156,4 @@ def _found_contracts(seed: int, start: int) -> Iterator[Planned]:
         ),
     )
     for minute, (short, row) in enumerate(rows):
-        yield _late(story.plan(story.on(28, 9, minute), short, delay=0, **row, **since))
+        yield _late(story.plan(story.on(28, 9, minute), short, delay=0, **row, valid_from=agreed))

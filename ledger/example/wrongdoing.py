@@ -25,12 +25,14 @@ UNREGISTERED: Final = frozenset(
         ("recipient_id", "gadfly-ads"),
         ("recipient_id", "drop-box-x"),
         ("importer_id", "drop-box-x"),
-        ("importer_id", "indus-labs"),
-        ("mechanism_id", "scc-labs"),
         ("legal_basis", "A6-1-z"),
     }
 )
-"""Keys and terms that events name and nobody registered: on purpose, so that they are sealed and found."""
+"""Keys and terms that events name and nobody ever registers: on purpose, so that they are sealed and found."""
+REGISTERED_LATER: Final = frozenset(
+    {("importer_id", "indus-labs"), ("mechanism_id", "scc-labs"), ("assessment_id", "tia-labs")}
+)
+"""Keys that the first wave names and the second registers."""
 
 _TRANSFER_ACTOR: Final = service("app")
 
