@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accountability_ledger.catalog import ATTRIBUTE_RULES, BY_SHORT, EVENT_TYPES, TOPICS, full_name
-from accountability_ledger.fields import Person, Public, Registered, Sealed, Vocabulary
+from accountability_ledger.fields import Owner, Person, Public, Registered, Sealed, Vocabulary
 
 TOPIC_OF = {
     "privacy.access": "data.collected data.accessed data.anonymised recording.started recording.joined recording.left"
@@ -29,7 +29,7 @@ TOPIC_OF = {
 NOT_REGISTERING = {"notice.communicated", "legal_hold.placed", "legal_hold.released"}
 
 # Linking identifiers, free text and addresses: each of them must be sealed wherever it stands.
-SEALED = {
+SEALED: dict[str, Owner] = {
     "case_id": "subject",
     "resource": "subject",
     "law_ref": "subject",
