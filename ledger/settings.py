@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003 -- pydantic reads the annotation
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     topic_retention_days: Annotated[int, Field(ge=1)] = 7
     dead_letter_retention_days: Annotated[int, Field(ge=1)] = 7
     backup_retention_days: Annotated[int, Field(ge=0)] = 7
+    suppression_days: Annotated[int, Field(ge=0)] = 365
     create_topics: bool | None = None
 
     batch_records: Annotated[int, Field(ge=1, le=2000)] = 2000
@@ -76,8 +77,15 @@ class Settings(BaseSettings):
     def origin_of(self, ledger: str) -> str:
         """The log's origin; at most 239 bytes, no spaces, no plus sign (C2SP signed-note key names)."""
         origin = self.origin.replace("{ledger}", ledger)
-        if len(origin.encode()) > MAX_ORIGIN_BYTES or not origin.isprintable() or set(origin) & set(' +"\\') or not origin:
-            raise BadInput("LEDGER_ORIGIN must be 1 to 239 bytes without spaces, quotes, backslashes or plus signs.")
+        if (
+            len(origin.encode()) > MAX_ORIGIN_BYTES
+            or not origin.isprintable()
+            or set(origin) & set(' +"\\')
+            or not origin
+        ):
+            raise BadInput(
+                "LEDGER_ORIGIN must be 1 to 239 bytes without spaces, quotes, backslashes or plus signs."
+            )
         return origin
 
     @property
@@ -94,5 +102,9 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        names = ", ".join(sorted({"LEDGER_" + "_".join(map(str, each["loc"])).upper() for each in error.errors()}))
-        raise BadInput(f"These settings are not valid: {names}. `ledger doctor` says what each may be.") from error
+        names = ", ".join(
+            sorted({"LEDGER_" + "_".join(map(str, each["loc"])).upper() for each in error.errors()})
+        )
+        raise BadInput(
+            f"These settings are not valid: {names}. `ledger doctor` says what each may be."
+        ) from error

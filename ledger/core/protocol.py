@@ -19,6 +19,9 @@ Point = Literal[
     "committing",
     "committed",
     "hinted",
+    "erasure started",
+    "erasure destroyed",
+    "erasure appended",
 ]
 
 

@@ -73,7 +73,8 @@ def _moment(text: str) -> datetime | None:
 
 class Blobs:
     """Compares the sealed blobs with the digests in the leaf. Missing ones are judged at the end, when it is known
-    which ranges of the log expired."""
+    which ranges of the log expired.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
@@ -97,9 +98,13 @@ class Blobs:
             if row is None:
                 missing = True
             elif hash_text(sha256(row.blob).digest()) != person.s:
-                self._findings.add("changed-blob", seq, f"The blob of slot {slot} is not the one that the leaf names.")
+                self._findings.add(
+                    "changed-blob", seq, f"The blob of slot {slot} is not the one that the leaf names."
+                )
             elif row.slice != slice_:
-                self._findings.add("changed-column", seq, f"The blob of slot {slot} lies in another slice than its entry.")
+                self._findings.add(
+                    "changed-column", seq, f"The blob of slot {slot} lies in another slice than its entry."
+                )
         if found or len(rows) > len(who):
             self._findings.add("changed-blob", seq, "There is a blob that belongs to no slot of the leaf.")
         if missing:
@@ -114,15 +119,15 @@ class Blobs:
         else:
             self._missing.append((seq, seq + 1))
 
-    def stray(self, seq: int) -> None:
-        """Blobs at a seq where no entry is, or ever was."""
-        self._findings.add("changed-blob", seq, "There is a blob that belongs to no entry.")
-
     def finish(self) -> None:
         for start, end in self._missing:
             for gap in _outside(self._expired, start, end):
                 count = gap[1] - gap[0]
-                detail = "A sealed blob is missing." if count == 1 else f"Sealed blobs are missing up to seq {gap[1] - 1}."
+                detail = (
+                    "A sealed blob is missing."
+                    if count == 1
+                    else f"Sealed blobs are missing up to seq {gap[1] - 1}."
+                )
                 self._findings.add("sealed-missing", gap[0], detail)
 
 
@@ -145,7 +150,6 @@ class Seen:
         for row in rows:
             conflict = row.content if kind == CONFLICT else b""
             if row.conflict != conflict or len(row.id_digest) != _DIGEST or len(row.content) != _DIGEST:
-                self._findings.add("changed-seen", seq, "The row of the event seen is not as this entry's kind has it.")
-
-    def stray(self, seq: int) -> None:
-        self._findings.add("changed-seen", seq, "A row of an event seen belongs to no entry.")
+                self._findings.add(
+                    "changed-seen", seq, "The row of the event seen is not as this entry's kind has it."
+                )

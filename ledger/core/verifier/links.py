@@ -24,7 +24,8 @@ _KEPT = 1000
 
 class Links:
     """Follows the links of a log. `unlinked` holds, by segment, the tags of slots that no row links, with their seqs,
-    until whoever holds the vault has judged them (`take_closed`)."""
+    until whoever holds the vault has judged them (`take_closed`).
+    """
 
     def __init__(self, findings: Findings, *, keep_tags: bool = False) -> None:
         self._findings = findings
@@ -65,7 +66,9 @@ class Links:
             if person.n is not UNSET and row.j != 1:
                 wrong.append("j")
             if wrong:
-                self._findings.add("changed-link", seq, f"The link of slot {slot} does not fit the leaf: {', '.join(wrong)}.")
+                self._findings.add(
+                    "changed-link", seq, f"The link of slot {slot} does not fit the leaf: {', '.join(wrong)}."
+                )
             self._count(seq, row)
         if found or len(rows) > len(who):
             self._findings.add("changed-link", seq, "There is a link that belongs to no slot of the leaf.")
@@ -75,9 +78,6 @@ class Links:
         for row in rows:
             if row.seg == self._seg:
                 self._counters[row.key_id] = (row.j,)
-
-    def stray(self, seq: int) -> None:
-        self._findings.add("changed-link", seq, "A link belongs to no entry.")
 
     def _count(self, seq: int, row: LinkRow) -> None:
         last = self._counters.get(row.key_id, (0,))
@@ -98,7 +98,8 @@ class Links:
 
     def erased(self, keys: int | None) -> None:
         """A `ledger.person-erased` entry: it explains slots without links before it. `keys` is how many it erased,
-        None where it does not say."""
+        None where it does not say.
+        """
         self._erasures = True
         self._unexplained.clear()
         self._report_jumps()
@@ -109,25 +110,32 @@ class Links:
 
     def _report_jumps(self) -> None:
         for seq in self._jumps:
-            self._findings.add("changed-link", seq, "The links of a person do not count up: one was changed or taken out.")
+            self._findings.add(
+                "changed-link", seq, "The links of a person do not count up: one was changed or taken out."
+            )
         self._jumps.clear()
 
     def _close(self, seg: int) -> None:
         if self._tags:
-            self._closed.append((self._seg, self._tags, {key: last[-1] for key, last in self._counters.items()}))
+            self._closed.append(
+                (self._seg, self._tags, {key: last[-1] for key, last in self._counters.items()})
+            )
             self._tags = {}
         self._counters = {}
         self._seg = seg
 
     def take_closed(self) -> list[tuple[int, dict[str, int], dict[UUID, int]]]:
         """For each segment that has ended with slots that no row links: its number, the seq of each such tag, and how
-        many rows each key has in it. Each is handed out once."""
+        many rows each key has in it. Each is handed out once.
+        """
         closed, self._closed = self._closed, []
         return closed
 
     def finish(self) -> None:
         for seq in self._unexplained:
-            self._findings.add("changed-link", seq, "A slot has no link, and no erasure after it explains that.")
+            self._findings.add(
+                "changed-link", seq, "A slot has no link, and no erasure after it explains that."
+            )
         if not self._unexplained:
             self._report_jumps()
         if self._erasures and self._keys_erased is not None and self._introduced > self._keys_erased:

@@ -47,7 +47,8 @@ class _Held(NamedTuple):
 
 class LogVerifier:
     """Feed it the chunks of a log in order, then `finish`. `checkpoint` is a signed one whose signature was checked;
-    with `keep_tags` the tags of slots without links are kept for whoever holds the vault (`links.take_closed`)."""
+    with `keep_tags` the tags of slots without links are kept for whoever holds the vault (`links.take_closed`).
+    """
 
     def __init__(
         self,
@@ -90,14 +91,17 @@ class LogVerifier:
 
     def take_covers(self) -> list[tuple[int, int]]:
         """What entries about duplicates claim, (seq of the claim, seq that was repeated), each handed out once; to be
-        answered with `answer_cover`."""
+        answered with `answer_cover`.
+        """
         covers, self._covers = self._covers, []
         return covers
 
     def answer_cover(self, seq: int, *, is_event: bool) -> None:
         """Whether what the entry at `seq` calls repeated is an event from Kafka that was accepted, or a conflict."""
         if not is_event:
-            self.findings.add("offset-not-covered", seq, "An offset is called a duplicate of an entry that is no event.")
+            self.findings.add(
+                "offset-not-covered", seq, "An offset is called a duplicate of an entry that is no event."
+            )
 
     def finish(self, strays: Sequence[Stray] = ()) -> tuple[Verdict, ...]:
         """Judges the end of the log. `strays` are rows beyond the head or before 0, the first of each table."""
@@ -139,7 +143,11 @@ class LogVerifier:
             self._end_miss()
             self._next += 1
             leaf = read(row.leaf)
-            ahead = read(rows[index + 1].leaf).seq if self._is_astray(row, leaf) and index + 1 < len(rows) else None
+            ahead = (
+                read(rows[index + 1].leaf).seq
+                if self._is_astray(row, leaf) and index + 1 < len(rows)
+                else None
+            )
             stored.append(_Stored(row, leaf, self._judge_place(row, leaf, ahead)))
         while self._next < chunk.end:
             self._miss(self._next, 1)
@@ -161,7 +169,9 @@ class LogVerifier:
                 where = row.seq if before is None else row.seq - 1
                 self._astray.pop(row.seq - 1, None)
                 if missing > 0:
-                    self.findings.add("gap", where, f"{missing} entries are missing, and those after them renumbered.")
+                    self.findings.add(
+                        "gap", where, f"{missing} entries are missing, and those after them renumbered."
+                    )
                 else:
                     self.findings.add("reordered", where, "The entries from here on stand at others' places.")
                 self._drift = leaf.seq - row.seq
@@ -182,7 +192,13 @@ class LogVerifier:
 
     def _end_miss(self) -> None:
         if self._missing_from is not None:
-            self.findings.add("gap", self._missing_from, "The entry is missing." if self._next - self._missing_from == 1 else f"The entries up to seq {self._next - 1} are missing.")
+            self.findings.add(
+                "gap",
+                self._missing_from,
+                "The entry is missing."
+                if self._next - self._missing_from == 1
+                else f"The entries up to seq {self._next - 1} are missing.",
+            )
             self._missing_from = None
 
     def _finish_places(self, strays: Sequence[Stray]) -> bool:
@@ -195,11 +211,17 @@ class LogVerifier:
             self._excused += head.size - self._next
             self.findings.add("truncated-tail", end, f"The log ends before the size {head.size} of its head.")
         elif "entry" in by_table:
-            self.findings.add("changed-head", by_table["entry"], "An entry stands outside the size of the head.")
+            self.findings.add(
+                "changed-head", by_table["entry"], "An entry stands outside the size of the head."
+            )
         elif "batch" in by_table:
             self.findings.add("truncated-tail", head.size, f"The log had the size {by_table['batch']} once.")
         else:
-            for table, verdict in (("sealed", "changed-blob"), ("entry_person", "changed-link"), ("seen", "changed-seen")):
+            for table, verdict in (
+                ("sealed", "changed-blob"),
+                ("entry_person", "changed-link"),
+                ("seen", "changed-seen"),
+            ):
                 if table in by_table and not self._drift:
                     self.findings.add(verdict, by_table[table], "A row belongs to no entry.")
             if "tile" in by_table:
@@ -254,26 +276,19 @@ class LogVerifier:
             self._account(seq, leaf)
             if held.living is not None:
                 held.living.check(seq, leaf, sealed, links, seen)
-        self._report_orphans(rows)
         self._check_batches(chunk, stored, unbelieved)
 
     def _recorded(self, chunk: Chunk) -> list[Recorded]:
         recorded = recorded_roots(chunk.batches)
         checkpoint = self._checkpoint
-        if checkpoint is not None and checkpoint.origin == self._origin and chunk.start < checkpoint.size <= chunk.end:
+        if (
+            checkpoint is not None
+            and checkpoint.origin == self._origin
+            and chunk.start < checkpoint.size <= chunk.end
+        ):
             recorded.append(Recorded(checkpoint.size, "checkpoint", checkpoint.root, None))
             recorded.sort(key=lambda each: (each.size, each.kind != "checkpoint"))
         return recorded
-
-    def _report_orphans(self, rows: _Beside) -> None:
-        if self._drift:
-            return
-        for seq in rows.orphans["sealed"]:
-            self._blobs.stray(seq)
-        for seq in rows.orphans["links"]:
-            self.links.stray(seq)
-        for seq in rows.orphans["seen"]:
-            self._seen.stray(seq)
 
     def _check_batches(self, chunk: Chunk, stored: list[_Stored], unbelieved: set[int]) -> None:
         for batch in chunk.batches:
@@ -284,11 +299,15 @@ class LogVerifier:
     def _skip(self, row: EntryRow, leaf: Leaf | None) -> None:
         """Follows a leaf that has a verdict already only so far that what comes after it is not blamed for it."""
         self._order.skip()
-        if row.topic_id is not None and row.partition is not None and row.offset is not None:
+        if row.topic_id is not None:
             self._excused += 1
+        elif leaf is None and row.type in (DUPLICATE, SKIPPED):
+            self._excused += 2**53  # how many offsets it accounted for cannot be known
         if leaf is not None and leaf.via.api is UNSET:
             offset = int(leaf.via.offset or 0)
-            self._offsets.unbelieved((str(leaf.via.topic_id), int(leaf.via.partition or 0)), offset, offset + 1)
+            self._offsets.unbelieved(
+                (str(leaf.via.topic_id), int(leaf.via.partition or 0)), offset, offset + 1
+            )
         elif leaf is not None and leaf.event.type in (DUPLICATE, SKIPPED):
             for _, partition, start, end in _accounts(leaf):
                 self._offsets.unbelieved(partition, start, end)
@@ -317,21 +336,33 @@ class LogVerifier:
             elif kind == SEALED_EXPIRED:
                 self._blobs.expire(int(data["from"]), int(data["to"]))
         except (KeyError, TypeError, ValueError):
-            self.findings.add("changed-leaf", seq, "The data of an entry of the ledger's own is not as its type has it.")
+            self.findings.add(
+                "changed-leaf", seq, "The data of an entry of the ledger's own is not as its type has it."
+            )
 
 
 def _accounts(leaf: Leaf) -> list[tuple[str, tuple[str, int], int, int]]:
     """(topic, partition, start, end) of the offsets that an entry about duplicates or skipped offsets accounts for.
-    Raises KeyError, TypeError or ValueError where its data is not of that form."""
+    Raises KeyError, TypeError or ValueError where its data is not of that form.
+    """
     data: dict[str, Any] = leaf.event.data
     if leaf.event.type == SKIPPED:
-        return [(str(data["topic"]), (str(data["topic_id"]), int(data["partition"])), int(data["from"]), int(data["to"]))]
+        return [
+            (
+                str(data["topic"]),
+                (str(data["topic_id"]), int(data["partition"])),
+                int(data["from"]),
+                int(data["to"]),
+            )
+        ]
     found = []
     for cover in data["covers"]:
         if len(cover["offsets"]) != len(cover["seqs"]):
             raise ValueError("as many seqs as offsets")
         partition = (str(cover["topic_id"]), int(cover["partition"]))
-        found += [(str(cover["topic"]), partition, int(offset), int(offset) + 1) for offset in cover["offsets"]]
+        found += [
+            (str(cover["topic"]), partition, int(offset), int(offset) + 1) for offset in cover["offsets"]
+        ]
     return found
 
 
@@ -347,11 +378,14 @@ class _Beside:
     def __init__(self, chunk: Chunk) -> None:
         self._chunk = chunk
         self._at = [0, 0, 0]
-        self.orphans: dict[str, list[int]] = {"sealed": [], "links": [], "seen": []}
 
     def take(self, seq: int) -> tuple[Sequence[SealedRow], Any, Any]:
         chunk = self._chunk
-        return self._slice(0, chunk.sealed, seq), self._slice(1, chunk.links, seq), self._slice(2, chunk.seen, seq)
+        return (
+            self._slice(0, chunk.sealed, seq),
+            self._slice(1, chunk.links, seq),
+            self._slice(2, chunk.seen, seq),
+        )
 
     def _slice(self, which: int, rows: Sequence[Any], seq: int) -> Sequence[Any]:
         start = end = self._at[which]

@@ -74,21 +74,31 @@ class Offsets:
     def entry(self, seq: int, topic: str, partition: Partition, offset: int) -> None:
         """An entry of its own. Within a partition the order of offsets is the order of the log."""
         if offset <= self._last.get(partition, -1):
-            self._findings.add("reordered", seq, "The entry's offset is not after that of the entry before it in its partition.")
+            self._findings.add(
+                "reordered",
+                seq,
+                "The entry's offset is not after that of the entry before it in its partition.",
+            )
         self._last[partition] = offset
         self.cover(seq, topic, partition, offset, offset + 1)
 
     def cover(self, seq: int, topic: str, partition: Partition, start: int, end: int) -> None:
         """The entry at `seq` accounts for the offsets [start, end)."""
         if self._topics.setdefault(partition[0], topic) != topic:
-            self._findings.add("offset-not-covered", seq, "The entry gives the topic another name than entries before it.")
+            self._findings.add(
+                "offset-not-covered", seq, "The entry gives the topic another name than entries before it."
+            )
         covered = self._covered.get(partition)
         if covered is None:
             covered = self._covered[partition] = Intervals()
         if start >= end or start < 0:
-            self._findings.add("offset-not-covered", seq, "The entry accounts for a range of offsets that is none.")
+            self._findings.add(
+                "offset-not-covered", seq, "The entry accounts for a range of offsets that is none."
+            )
         elif not covered.add(start, end):
-            self._findings.add("offset-not-covered", seq, "The entry accounts for an offset that another entry accounts for.")
+            self._findings.add(
+                "offset-not-covered", seq, "The entry accounts for an offset that another entry accounts for."
+            )
 
     def unbelieved(self, partition: Partition, start: int, end: int) -> None:
         """What an entry that has a verdict already accounted for, as far as its row still says."""
@@ -97,7 +107,8 @@ class Offsets:
 
     def finish(self, intake: Iterable[IntakeRow], excused: int) -> None:
         """Compares with the positions. Up to `excused` offsets without an entry are explained by entries that are
-        missing or changed, and have a verdict of their own."""
+        missing or changed, and have a verdict of their own.
+        """
         positions = {(topic_id_text(row.topic_id), row.partition): row for row in intake}
         holes = [
             (partition, hole)
@@ -107,13 +118,27 @@ class Offsets:
         if sum(end - start for _, (start, end) in holes) > excused:
             for partition, (start, end) in holes:
                 where = f"{positions[partition].topic}/{partition[1]}"
-                self._findings.add("offset-not-covered", None, f"No entry accounts for the offsets {start} to {end - 1} of {where}.")
+                self._findings.add(
+                    "offset-not-covered",
+                    None,
+                    f"No entry accounts for the offsets {start} to {end - 1} of {where}.",
+                )
         for partition, covered in self._covered.items():
             found = positions.get(partition)
             if found is None:
-                self._findings.add("offset-not-covered", None, "Entries come from a partition that has no position.")
+                self._findings.add(
+                    "offset-not-covered", None, "Entries come from a partition that has no position."
+                )
             elif covered.end() > found.next_offset:
                 where = f"{found.topic}/{found.partition}"
-                self._findings.add("offset-not-covered", None, f"Entries go beyond the position {found.next_offset} of {where}.")
+                self._findings.add(
+                    "offset-not-covered",
+                    None,
+                    f"Entries go beyond the position {found.next_offset} of {where}.",
+                )
             elif self._topics.get(partition[0], found.topic) != found.topic:
-                self._findings.add("offset-not-covered", None, f"The position of {found.topic} has another topic name than its entries.")
+                self._findings.add(
+                    "offset-not-covered",
+                    None,
+                    f"The position of {found.topic} has another topic name than its entries.",
+                )

@@ -52,7 +52,9 @@ class Order:
             self._open(seq, leaf)
         elif rise == 0:
             if seq - self._seg_first >= SEGMENT_LEAVES or leaf.appended >= self._closes:
-                self._findings.add("broken-order", seq, "The segment goes on beyond 65,536 leaves or 24 hours.")
+                self._findings.add(
+                    "broken-order", seq, "The segment goes on beyond 65,536 leaves or 24 hours."
+                )
                 self._open(seq, leaf)
         elif 0 < rise <= 1 + self._skipped:
             self._open(seq, leaf)
@@ -76,7 +78,9 @@ class Order:
         if appended < self._appended:
             self._findings.add("broken-order", seq, "The leaf's clock goes back.")
         if not self._skipped and seq not in self._batch_sizes:
-            self._findings.add("changed-batch", None, f"No recorded head has the size {seq}, where the clock moved.")
+            self._findings.add(
+                "changed-batch", None, f"No recorded head has the size {seq}, where the clock moved."
+            )
         self._appended = appended
 
     def batches(self, batches: list[BatchRow]) -> None:
@@ -94,7 +98,9 @@ class Order:
             return
         stored = (head.seg, head.seg_first, _text(head.seg_began), _text(head.appended))
         if stored != (self.seg, self._seg_first, self._began, self._appended):
-            self._findings.add("changed-head", None, "The head's segment or clock is not that of the last leaves.")
+            self._findings.add(
+                "changed-head", None, "The head's segment or clock is not that of the last leaves."
+            )
 
 
 def _text(moment: datetime | None) -> str:

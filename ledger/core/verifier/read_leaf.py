@@ -70,7 +70,8 @@ class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Read(NamedTuple):
     """A leaf's hash, and what could be read of it. `seq` and `prev` are None where the bytes do not say; `leaf` is
-    None where `fault` names a verdict."""
+    None where `fault` names a verdict.
+    """
 
     hash: bytes
     seq: int | None
@@ -124,21 +125,26 @@ def _check_version_1(leaf: Leaf, data: bytes) -> None:
         if _RANK[slot.r] < rank:
             raise _Malformed("The leaf's slots are not in the order of their roles.")
         rank = _RANK[slot.r]
-    event_data = leaf.event.data
-    sealed = event_data.get("_sd")
-    if sealed is not None or "_sd_alg" in event_data:
-        if not isinstance(sealed, list) or not sealed or event_data.get("_sd_alg") != "sha-256":
-            raise _Malformed("The leaf's disclosure digests are not as version 1 has them.")
-        if not all(isinstance(each, str) for each in sealed):
-            raise _Malformed("A disclosure digest is not a text.")
-        if sorted(set(sealed)) != sealed:
-            raise _Malformed("The disclosure digests are not sorted and distinct.")
-        digests += sealed
+    digests += _disclosure_digests(leaf.event.data)
     if not _HASHES.fullmatch("\n".join(digests) + "\n"):
         raise _Malformed("A hash in the leaf is not base64url of 32 bytes.")
     if not _CLOCK.fullmatch(leaf.appended) or not _TIME.fullmatch(leaf.event.time):
         raise _Malformed("A time in the leaf is not as version 1 writes it.")
     _check_via(leaf)
+
+
+def _disclosure_digests(data: dict[str, Any]) -> list[str]:
+    """`_sd`: sorted and distinct, with `_sd_alg` beside it, both absent where nothing is sealed."""
+    sealed = data.get("_sd")
+    if sealed is None and "_sd_alg" not in data:
+        return []
+    if not isinstance(sealed, list) or not sealed or data.get("_sd_alg") != "sha-256":
+        raise _Malformed("The leaf's disclosure digests are not as version 1 has them.")
+    if not all(isinstance(each, str) for each in sealed):
+        raise _Malformed("A disclosure digest is not a text.")
+    if sorted(set(sealed)) != sealed:
+        raise _Malformed("The disclosure digests are not sorted and distinct.")
+    return sealed
 
 
 def _check_via(leaf: Leaf) -> None:
@@ -169,7 +175,14 @@ def _explain(data: bytes, digest: bytes) -> Read:
     seq = seq if type(seq) is int else None
     prev = prev if type(prev) is str else None
     if found.get("v") != VERSION or type(found.get("v")) is not int:
-        return Read(digest, seq, prev, None, "unknown-version", "The leaf is of a version that this verifier does not know.")
+        return Read(
+            digest,
+            seq,
+            prev,
+            None,
+            "unknown-version",
+            "The leaf is of a version that this verifier does not know.",
+        )
     detail = "The leaf is not the canonical form of one object with the keys of version 1."
     try:
         leaf = _leaf_decoder.decode(data)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -54,7 +56,7 @@ class SeenRow(NamedTuple):
     content: bytes
 
 
-class TileRow(NamedTuple):
+class TileRow(msgspec.Struct, frozen=True):
     """A row of `tile`: 256 hashes of 32 bytes, joined, and the root over them."""
 
     level: int
@@ -100,7 +102,8 @@ class SliceRow(NamedTuple):
 class Chunk(NamedTuple):
     """What the tables hold of the seqs [start, end). `start` is a multiple of 256, and so is `end` but for the last
     chunk. Every list is in order of seq (then slot); tiles in order of (level, index), those that the seqs fill:
-    of level L every index i with start < (i + 1) * 256^(L+1) <= end; batches those with start < size <= end."""
+    of level L every index i with start < (i + 1) * 256^(L+1) <= end; batches those with start < size <= end.
+    """
 
     start: int
     end: int

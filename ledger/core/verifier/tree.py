@@ -30,7 +30,8 @@ _HASH = 32
 
 class Place(NamedTuple):
     """What stands at one seq: the stored leaf's hash and the `prev` it claims. `hash` is None where no row stands
-    there; `astray` marks a leaf that says it belongs to another seq, whose claims count for nothing here."""
+    there; `astray` marks a leaf that says it belongs to another seq, whose claims count for nothing here.
+    """
 
     hash: bytes | None
     prev: str | None
@@ -55,7 +56,9 @@ class _Doubt(NamedTuple):
 
 
 def tile_verdict(level: int, index: int) -> Verdict:
-    return Verdict("changed-tile", None, f"{tile_path(level, index)} does not hold the hashes of the leaves below it.")
+    return Verdict(
+        "changed-tile", None, f"{tile_path(level, index)} does not hold the hashes of the leaves below it."
+    )
 
 
 def _leaf_verdict(seq: int) -> Verdict:
@@ -92,7 +95,8 @@ class Tree:
         recorded: Sequence[Recorded],
     ) -> set[int]:
         """Judges the places [start, start + len(places)) and answers the seqs whose leaves are not to be believed.
-        `following` are the next two places; `recorded` is sorted by size."""
+        `following` are the next two places; `recorded` is sorted by size.
+        """
         by_tile = {(tile.level, tile.index): tile for tile in tiles}
         if self._is_plain(start, places, following, by_tile):
             hashes = [place.hash for place in places if place.hash is not None]
@@ -166,7 +170,9 @@ class Tree:
                 self._recomputed = False
             else:
                 own = place.hash
-                readings = self._weigh(seq, own, tile, claim, self._is_changed(witnesses, index + 1), suspects)
+                readings = self._weigh(
+                    seq, own, tile, claim, self._is_changed(witnesses, index + 1), suspects
+                )
             first.append(readings[0])
             second.append(readings[1])
         return first, second, suspects
@@ -194,7 +200,13 @@ class Tree:
         return own is None or (tile is not None and own != tile) or (claim is not None and own != claim)
 
     def _weigh(
-        self, seq: int, own: bytes, tile: bytes | None, claim: bytes | None, next_changed: bool, suspects: set[int]
+        self,
+        seq: int,
+        own: bytes,
+        tile: bytes | None,
+        claim: bytes | None,
+        next_changed: bool,
+        suspects: set[int],
     ) -> tuple[bytes, bytes]:
         """Two readings of one leaf's hash, the likelier first, with what follows from each."""
         recomputed, self._recomputed = self._recomputed, False
@@ -265,11 +277,15 @@ class Tree:
                 return ""
             reading = "second"
         elif mark.kind == "batch" and last is not None and mark.prev != last:
-            self._findings.add("changed-batch", None, f"The recorded last hash of size {mark.size} is another.")
+            self._findings.add(
+                "changed-batch", None, f"The recorded last hash of size {mark.size} is another."
+            )
         self._settle(mark.size, takes_second=reading == "second")
         for each in self._unmatched:
             if each.kind == "batch":
-                self._findings.add("changed-batch", None, f"The recorded root of size {each.size} is another.")
+                self._findings.add(
+                    "changed-batch", None, f"The recorded root of size {each.size} is another."
+                )
         self._unmatched = [each for each in self._unmatched if each.kind == "checkpoint"]
         return reading
 
@@ -315,7 +331,9 @@ class Tree:
             self._findings.add("changed-head", None, "The head's frontier is not that of the leaves.")
 
     def _bad_root(self, size: int, what: str) -> None:
-        self._findings.add("bad-root", None, f"The leaves do not hash to the root of the {what} of size {size}.")
+        self._findings.add(
+            "bad-root", None, f"The leaves do not hash to the root of the {what} of size {size}."
+        )
 
 
 def recorded_roots(batches: Iterable[BatchRow]) -> list[Recorded]:

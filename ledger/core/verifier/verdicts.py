@@ -52,7 +52,10 @@ VERDICTS: dict[str, Meaning] = {
 
 # Kinds of the above that only the tables, or the operator's own signature, can show.
 KINDS: dict[str, tuple[str, str]] = {
-    "broken-order": ("broken-link", "`seg` or `appended` of a leaf is out of order: an operator's fraud, or a defect"),
+    "broken-order": (
+        "broken-link",
+        "`seg` or `appended` of a leaf is out of order: an operator's fraud, or a defect",
+    ),
     "changed-tile": ("bad-root", "a stored tile does not hold the hashes of the leaves below it"),
     "changed-batch": ("bad-root", "a recorded earlier head is not what it was"),
     "changed-head": ("bad-root", "the head row is not what the leaves say"),
@@ -76,7 +79,8 @@ def sentence(verdict: str) -> str:
 
 class Findings:
     """Collects verdicts up to a limit: a log that is wholly replaced must not fill the memory. `left_out` counts the
-    rest."""
+    rest.
+    """
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit

@@ -29,6 +29,7 @@ CREATE TABLE erasure (
     case_digest bytea NOT NULL,
     key_id      uuid NOT NULL,
     state       text NOT NULL CHECK (state IN ('started', 'destroyed', 'done')),
+    vault_epoch bigint,                          -- the head's, when the rows were destroyed
     began       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (ledger_id, case_digest, key_id)
 );

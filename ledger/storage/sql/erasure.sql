@@ -1,0 +1,40 @@
+-- name: identity_links
+SELECT DISTINCT p.key_id AS one, other.key_id AS two, e.type, e.received, e.topic_id, e.partition, e."offset"
+  FROM entry_person AS p
+  JOIN entry AS e USING (ledger_id, slice, seq)
+  JOIN entry_person AS other USING (ledger_id, slice, seq)
+ WHERE p.ledger_id = $1 AND p.key_id = ANY($2) AND e.type = ANY($3)
+   AND p.role = 'subject' AND other.role = 'subject' AND other.key_id <> p.key_id
+   AND ($4::bigint IS NULL OR e.received <= $4)
+ ORDER BY e.received, e.topic_id, e.partition, e."offset"
+
+-- name: count_links
+SELECT count(*) FROM entry_person WHERE ledger_id = $1 AND key_id = ANY($2)
+
+-- name: holds
+SELECT e.seq, e.type, e.leaf, p.slot, p.role, p.key_id, s.blob
+  FROM entry AS e
+  JOIN entry_person AS p USING (ledger_id, slice, seq)
+  JOIN sealed AS s USING (ledger_id, slice, seq, slot)
+ WHERE e.ledger_id = $1 AND e.type = ANY($2)
+ ORDER BY e.seq, p.slot
+
+-- name: subjects_of
+SELECT seq, key_id FROM entry_person WHERE ledger_id = $1 AND seq = ANY($2) AND role = 'subject'
+
+-- name: vault_epoch
+SELECT vault_epoch FROM head WHERE ledger_id = $1
+
+-- name: under_way
+SELECT key_id, state, vault_epoch FROM erasure WHERE ledger_id = $1 AND case_digest = $2 AND state <> 'done'
+
+-- name: begin
+INSERT INTO erasure (ledger_id, case_digest, key_id, state)
+SELECT $1, $2, k, 'started' FROM unnest($3::uuid[]) AS k
+ON CONFLICT (ledger_id, case_digest, key_id) DO UPDATE SET state = 'started' WHERE erasure.state = 'done'
+
+-- name: destroyed
+UPDATE erasure SET state = 'destroyed', vault_epoch = $4 WHERE ledger_id = $1 AND case_digest = $2 AND key_id = ANY($3)
+
+-- name: finish
+UPDATE erasure SET state = 'done' WHERE ledger_id = $1 AND case_digest = $2 AND key_id = ANY($3)
