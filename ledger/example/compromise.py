@@ -147,7 +147,13 @@ def breach_handling(seed: int, crowd: Crowd, start: int) -> Iterator[Planned]:
         "consequences": "Calls and profiles were read and copied with an employee's account.",
         "measures": "The account is closed, its sessions ended, its second factor replaced.",
     }
+    as_processor = facts | {
+        "breach_id": f"{_BREACH}-acme",
+        "processing_role": "processor",
+        "controller_id": "acme",
+    }
     yield author.plan(aware, "breach.detected", **facts)
+    yield author.plan(aware, "breach.detected", **as_processor)
     yield author.plan(
         aware + 30 * MINUTE,
         "account.blocked",
@@ -164,15 +170,7 @@ def breach_handling(seed: int, crowd: Crowd, start: int) -> Iterator[Planned]:
         scope="operations accounts",
     )
     yield author.plan(aware + 9 * HOUR, "breach.assessed", risk="high", **facts, **told)
-    yield author.plan(
-        aware + 19 * HOUR,
-        "breach.notified",
-        recipient_id="acme",
-        **(
-            facts
-            | {"breach_id": "breach-2026-10-acme", "processing_role": "processor", "controller_id": "acme"}
-        ),
-    )
+    yield author.plan(aware + 19 * HOUR, "breach.notified", recipient_id="acme", **as_processor)
     yield author.plan(
         aware + 50 * HOUR, "breach.notified", recipient_id="sa-lead", phase="initial", **facts, **told
     )
