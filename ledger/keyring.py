@@ -68,14 +68,17 @@ class Keyring:
 
     def dead_letter_key(self) -> X25519PublicKey:
         """The public key that dead letters are encrypted to. At the first start the private half is written beside
-        the keyring's directory, never into it: it belongs to operations, not to a worker."""
+        the keyring's directory, never into it: it belongs to operations, not to a worker.
+        """
         path = self._root / "dead-letters.pub"
         if not path.exists():
             private = X25519PrivateKey.generate()
             offline = self._root.parent / "operations"
             _make_directory(offline)
             _create(offline / "dead-letters.key", private.private_bytes_raw())
-            public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            public = private.public_key().public_bytes(
+                serialization.Encoding.Raw, serialization.PublicFormat.Raw
+            )
             _create(path, public)
         return X25519PublicKey.from_public_bytes(_read(path))
 
@@ -84,7 +87,9 @@ class Keyring:
             _create(path, secrets.token_bytes(KEY_BYTES))
         key = _read(path)
         if len(key) != KEY_BYTES:
-            raise KeyringFault(f"The key file {path.name} does not hold 32 bytes: restore it from where keys are kept.")
+            raise KeyringFault(
+                f"The key file {path.name} does not hold 32 bytes: restore it from where keys are kept."
+            )
         return key
 
     def _signer(self, name: str, key_name: str) -> Ed25519Signer:
@@ -126,4 +131,6 @@ def _read(path: Path) -> bytes:
             raise KeyringFault(f"The key file {path.name} can be read by others: run `chmod 600` on it.")
         return path.read_bytes()
     except OSError as error:
-        raise KeyringFault(f"The key file {path.name} cannot be read: restore it from where keys are kept.") from error
+        raise KeyringFault(
+            f"The key file {path.name} cannot be read: restore it from where keys are kept."
+        ) from error
