@@ -105,9 +105,9 @@ def _embedded() -> Iterator[Services]:
 @contextlib.contextmanager
 def _containers() -> Iterator[Services]:
     # Imported here: it needs Docker's client library, and the other kinds do not.
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
-    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415
 
     from ledger.embedded.process import free_port  # noqa: PLC0415
 
