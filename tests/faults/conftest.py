@@ -9,16 +9,17 @@ import pytest
 
 from ledger.storage.migrate import ensure_ledger, login_of, migrate
 from tests.faults.postgres_proxy import PostgresProxy
+from tests.faults.run import NAME, Run
 from tests.oracle import database
 from tests.oracle.check import check
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.oracle.database import Snapshot
     from tests.services import DatabasePair
 
-NAME = "main"
 ORIGIN = "ledger.example/log/main"
 
 
@@ -47,3 +48,10 @@ async def opened(fresh_databases: DatabasePair) -> Opened:
 async def proxy(opened: Opened) -> AsyncIterator[PostgresProxy]:
     async with PostgresProxy(opened.databases.ledger_url) as running:
         yield running
+
+
+@pytest.fixture
+async def run(opened: Opened, tmp_path: Path) -> Run:
+    made = Run(opened.databases, tmp_path)
+    await made.make_topics()
+    return made

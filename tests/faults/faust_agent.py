@@ -39,4 +39,6 @@ def make_app(bootstrap: str, topic_name: str, app_id: str) -> faust.App:
 
 
 if __name__ == "__main__":
-    faust.Worker(make_app(*sys.argv[1:4]), loglevel="error", redirect_stdouts=False, quiet=True).execute_from_commandline()
+    faust.Worker(
+        make_app(*sys.argv[1:4]), loglevel="error", redirect_stdouts=False, quiet=True
+    ).execute_from_commandline()

@@ -30,7 +30,7 @@ def send(bootstrap: str, topic: str, *values: bytes) -> None:
 
 async def committed(bootstrap: str, group: str, topic: str, at_least: int) -> int:
     """The group's offset of partition 0, once it has come to `at_least`."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     request = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0)])
     async with asyncio.timeout(_SECONDS):
         while True:
@@ -45,7 +45,7 @@ async def committed(bootstrap: str, group: str, topic: str, at_least: int) -> in
 
 async def test_a_faust_agent_acknowledges_what_failed(services: Services) -> None:
     bootstrap, name = services.kafka_bootstrap, f"faust-{uuid.uuid4().hex[:12]}"
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     admin.create_topics([NewTopic(name, 1, 1)])[name].result(_SECONDS)
     send(bootstrap, name, b"first", b"bad", b"last")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Topic:
 
 def topics(bootstrap: str, names: Iterable[str]) -> list[Topic]:
     """The topics with their ids. Raises KafkaException when one does not exist or the broker cannot be reached."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     answers = admin.describe_topics(TopicCollection(list(names)), request_timeout=_SECONDS)
     found = []
     for name, answer in answers.items():
@@ -90,9 +91,13 @@ def _read(
             found[topic.name, number] = start, end, {}
         consumer.assign([TopicPartition(topic.name, number, OFFSET_BEGINNING) for topic, number in slots])
         unread = set(found)
+        silent_since = time.monotonic()
         while unread:
-            messages = consumer.consume(num_messages=10_000, timeout=_SECONDS)
-            if not messages:
+            # It waits out its time unless it gets as many as it asks for, so both are small.
+            messages = consumer.consume(num_messages=1000, timeout=0.1)
+            if messages:
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > _SECONDS:
                 raise TimeoutError(
                     f"Kafka gave nothing more, and {len(unread)} partitions are not read to their end."
                 )
