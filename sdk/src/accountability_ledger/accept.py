@@ -60,14 +60,13 @@ def accept(
     if value is None:
         raise Refused("empty", "send an event: the value is empty")
     stripped = restricted_json.strip(value)
-    if len(value) <= restricted_json.MAX_BYTES and not headers:
-        fast = _fast(stripped)
-        if fast is not None:
-            try:
-                return _judge(fast, None, stripped, topic, received_ms)
-            except Refused:
-                # The strict parser may know an earlier reason, a fraction for instance.
-                pass
+    fast = _fast(stripped)
+    if fast is not None:
+        try:
+            return _judge(fast, topic, received_ms, headers, canonical=stripped)
+        except Refused:
+            # The strict parser may know an earlier reason, a fraction for instance.
+            pass
     return accept_strictly(value, topic=topic, received_ms=received_ms, headers=headers)
 
 
@@ -79,17 +78,11 @@ def accept_strictly(
     headers: Sequence[tuple[str, bytes]] = (),
 ) -> Event:
     """The same as `accept` without its short cut: the reference that the short cut is tested against."""
-    parsed = restricted_json.parse(value)
-    envelope.check_headers(headers)
-    attributes = envelope.from_headers(headers) if envelope.is_binary(headers) else None
-    if not isinstance(parsed, dict):
-        raise Refused("envelope", "send one JSON object")
-    event = parsed if attributes is None else {**attributes, "data": parsed}
-    return _judge(event, attributes, None, topic, received_ms)
+    return _judge(restricted_json.parse(value), topic, received_ms, headers, canonical=None)
 
 
-def _fast(stripped: bytes) -> dict[str, Any] | None:
-    """The parsed event where its bytes are their own canonical form, which rules out duplicate keys and -0.
+def _fast(stripped: bytes) -> Any:
+    """The parsed value where its bytes are their own canonical form, which rules out duplicate keys and -0; else None.
 
     What else restricted JSON forbids (fractions, large integers, other keys, depth) is not in the types' structs, and
     NUL is looked for here; so what passes the judgement passes the strict parser as well.
@@ -98,27 +91,36 @@ def _fast(stripped: bytes) -> dict[str, Any] | None:
         return None
     try:
         parsed = msgspec.json.decode(stripped)
-        unaltered = restricted_json.canonical(parsed) == stripped
+        return parsed if restricted_json.canonical(parsed) == stripped else None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    return parsed if unaltered and isinstance(parsed, dict) else None
 
 
 def _judge(
-    event: dict[str, Any],
-    attributes: dict[str, str] | None,
-    canonical: bytes | None,
+    parsed: Any,
     topic: str | None,
     received_ms: int | None,
+    headers: Sequence[tuple[str, bytes]],
+    *,
+    canonical: bytes | None,
 ) -> Event:
-    if attributes is None:
-        attributes = envelope.structured(event)
+    """`canonical` are the bytes of `parsed` where they are known to be canonical."""
+    envelope.check_headers(headers)
+    if not isinstance(parsed, dict):
+        raise Refused("envelope", "send one JSON object")
+    if envelope.is_binary(headers):
+        attributes = envelope.from_headers(headers)
+        data, canonical = parsed, None
+    else:
+        attributes = envelope.structured(parsed)
+        data = parsed["data"]
+        if "datacontenttype" in parsed or not isinstance(parsed.get("sequence", ""), str):
+            canonical = None
     event_type = EVENT_TYPES.get(attributes["type"])
     if event_type is None:
         raise Refused("unknown-type", "use a type of the catalogue, with its version")
     if topic is not None and topic != event_type.topic:
         raise Refused("wrong-topic", f"publish {event_type.short} to {event_type.topic}")
-    data: dict[str, Any] = event["data"]
     _check_shape(data, event_type)
     persons = tuple(_persons(data))
     time = envelope.check_times(attributes)
@@ -129,7 +131,7 @@ def _judge(
     _check_persons(persons)
     if not persons:
         _check_ownerless(event_type, attributes, data)
-    if canonical is None or "datacontenttype" in event or not isinstance(event.get("sequence", ""), str):
+    if canonical is None:
         canonical = restricted_json.canonical({**attributes, "data": data})
     return Event(event_type, attributes, data, canonical, persons)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -93,6 +94,18 @@ STYLES = st.sampled_from(["canonical", "spaced", "escaped", "doubled", "indented
 def test_the_short_cut_and_the_strict_path_agree(sent: dict[str, Any], style: str) -> None:
     value = write(sent, style)
     assert outcome(accept, value) == outcome(accept_strictly, value)
+
+
+@settings(deadline=None, max_examples=200)
+@given(mutated(), STYLES)
+def test_they_agree_in_binary_mode_and_on_the_canonical_bytes(sent: dict[str, Any], style: str) -> None:
+    value = write(sent.pop("data", {}), style)
+    headers = [(f"ce_{name}", str(attribute).encode("utf-8")) for name, attribute in sent.items()]
+    headers.append(("content-type", b"application/json"))
+    fast = outcome(partial(accept, headers=headers), value)
+    assert fast == outcome(partial(accept_strictly, headers=headers), value)
+    if isinstance(fast, Event):
+        assert accept(fast.canonical, headers=[("content-type", b"application/cloudevents+json")]) == fast
 
 
 @settings(deadline=None, max_examples=200)
