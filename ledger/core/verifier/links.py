@@ -70,11 +70,15 @@ class Links:
                     "changed-link", seq, f"The link of slot {slot} does not fit the leaf: {', '.join(wrong)}."
                 )
             self._count(seq, row)
+        for row in found.values():
+            self._count(seq, row)
         if found or len(rows) > len(who):
             self._findings.add("changed-link", seq, "There is a link that belongs to no slot of the leaf.")
 
     def skip(self, rows: Sequence[LinkRow]) -> None:
         """Links of a leaf that cannot be believed: only their counters are followed."""
+        if rows and rows[0].seg == self._seg + 1:
+            self._close(rows[0].seg)
         for row in rows:
             if row.seg == self._seg:
                 self._counters[row.key_id] = (row.j,)
@@ -107,6 +111,11 @@ class Links:
             self._keys_erased = None
         else:
             self._keys_erased += keys
+
+    def excuse(self) -> None:
+        """An entry is missing or changed that may have been an erasure: slots before it may be without links."""
+        self._unexplained.clear()
+        self._keys_erased = None
 
     def _report_jumps(self) -> None:
         for seq in self._jumps:

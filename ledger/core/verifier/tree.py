@@ -1,13 +1,14 @@
 """Which hashes a log had when it was appended, and where what is stored now departs from them.
 
 Each leaf's hash has up to three witnesses: the stored leaf, the tile that holds its hash, and the `prev` of the leaf
-after it. Where they agree, nothing is to be decided. Where they do not, one reading is taken as the likelier and a
-second one is followed beside it; the next recorded root (of a batch, the head, a signed checkpoint) says which holds.
-So one edited leaf is one verdict, and what comes after it is still verified.
+after it. Where they agree, nothing is to be decided. Where they do not, one reading is taken as the likelier and the
+other is kept; the next recorded root (of a batch, the head, a signed checkpoint) says which holds. So one edited leaf
+is one verdict, and what comes after it is still verified.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.core import base64url
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _FIRST_PREV = hash_text(FIRST_PREV)
 _HASH = 32
+# How many doubts are tried in every combination, and over how many leaves: only a damaged log comes here.
+_MOST_DOUBTS = 6
+_LONGEST_DOUBT = 8192
 
 
 class Place(NamedTuple):
@@ -48,11 +52,12 @@ class Recorded(NamedTuple):
 
 
 class _Doubt(NamedTuple):
-    """Two readings of one place, and the verdict that each of them comes to."""
+    """A place with two readings: the hash of the less likely one, and the verdict that each of them comes to."""
 
     seq: int
-    if_first: Verdict | None
-    if_second: Verdict | None
+    other: bytes
+    if_likely: Verdict | None
+    if_other: Verdict | None
 
 
 def tile_verdict(level: int, index: int) -> Verdict:
@@ -71,8 +76,8 @@ class Tree:
     def __init__(self, findings: Findings, head: HeadRow) -> None:
         self._findings = findings
         self._head = head
-        self._frontier = Frontier()
-        self._second: Frontier | None = None  # the other reading, while there is a doubt
+        self._settled = Frontier()  # what is beyond doubt, and the likelier hashes since then
+        self._since: list[bytes] = []
         self._edge = TileEdge()
         self._edge_holds = True
         self._explained = False
@@ -102,12 +107,12 @@ class Tree:
             hashes = [place.hash for place in places if place.hash is not None]
             self._explained |= self._recomputed and len(hashes) < WIDTH
             self._recomputed = False
-            first, second, suspects = hashes, hashes, set[int]()
+            suspects = set[int]()
         else:
-            first, second, suspects = self._judge(start, places, following, by_tile)
+            hashes, suspects = self._judge(start, places, following, by_tile)
         if not self.lost:
-            self._advance(start, first, second, recorded)
-            self._compare_tiles(first, by_tile)
+            self._advance(start, hashes, recorded)
+            self._compare_tiles(hashes, by_tile)
         return suspects
 
     def _is_plain(
@@ -148,34 +153,28 @@ class Tree:
         places: Sequence[Place],
         following: Sequence[Place],
         tiles: Mapping[tuple[int, int], TileRow],
-    ) -> tuple[list[bytes], list[bytes], set[int]]:
-        """The likelier hashes, the other reading, and the places whose leaves are not to be believed."""
+    ) -> tuple[list[bytes], set[int]]:
+        """The likelier hashes, and the places whose leaves are not to be believed."""
         around = [*places, *following]
         witnesses = [self._witnesses(start, index, around, tiles) for index in range(len(around))]
         if start == 0 and places and places[0].prev != _FIRST_PREV and not self._is_changed(witnesses, 0):
             self._findings.add("broken-link", 0, "The first leaf names a leaf before it.")
-        first: list[bytes] = []
-        second: list[bytes] = []
+        likely: list[bytes] = []
         suspects: set[int] = set()
         for index, place in enumerate(places):
             seq = start + index
-            own, tile, claim = witnesses[index]
+            _, tile, claim = witnesses[index]
             if place.hash is None or place.astray:
                 known = tile or claim or self.replaced.get(seq)
                 suspects.add(seq)
                 if known is None:
                     self.lose()
-                    known = b""
-                readings = (known, known)
+                likely.append(known or b"")
                 self._recomputed = False
             else:
-                own = place.hash
-                readings = self._weigh(
-                    seq, own, tile, claim, self._is_changed(witnesses, index + 1), suspects
-                )
-            first.append(readings[0])
-            second.append(readings[1])
-        return first, second, suspects
+                next_changed = self._is_changed(witnesses, index + 1)
+                likely.append(self._weigh(seq, place.hash, tile, claim, next_changed, suspects))
+        return likely, suspects
 
     def _witnesses(
         self, start: int, index: int, around: Sequence[Place], tiles: Mapping[tuple[int, int], TileRow]
@@ -207,33 +206,33 @@ class Tree:
         claim: bytes | None,
         next_changed: bool,
         suspects: set[int],
-    ) -> tuple[bytes, bytes]:
-        """Two readings of one leaf's hash, the likelier first, with what follows from each."""
+    ) -> bytes:
+        """The likelier hash of one leaf; what is left open becomes a doubt."""
         recomputed, self._recomputed = self._recomputed, False
         if own == (tile or own) == (claim or own):
             self._explained |= recomputed and tile is None
-            return own, own
+            return own
         if tile is None:
-            if claim is None or next_changed:  # the leaf behind it is the one that was changed
-                return own, own
+            if claim is None or self._explained:
+                return own
             suspects.add(seq)
-            self._doubts.append(_Doubt(seq, _leaf_verdict(seq), self._link_verdict(seq + 1)))
-            return claim, own
+            otherwise = None if next_changed else self._link_verdict(seq + 1)
+            self._doubts.append(_Doubt(seq, own, _leaf_verdict(seq), otherwise))
+            return claim
         if own == tile:
-            if next_changed or claim is None:
-                return own, own
-            self._doubts.append(_Doubt(seq, self._link_verdict(seq + 1), _leaf_verdict(seq)))
-            return own, claim
+            if claim is not None and not next_changed:
+                self._doubts.append(_Doubt(seq, claim, self._link_verdict(seq + 1), _leaf_verdict(seq)))
+            return own
         suspects.add(seq)
         if claim is not None and own != claim:
             if not recomputed:
                 self._say(_leaf_verdict(seq))
-            return tile, tile
+            return tile
         # The chain says this leaf, the tile says another: the chain was computed again, or the tile was changed.
         self._recomputed = True
         changed = None if recomputed else _leaf_verdict(seq)
-        self._doubts.append(_Doubt(seq, changed, tile_verdict(0, seq // WIDTH)))
-        return tile, own
+        self._doubts.append(_Doubt(seq, own, changed, tile_verdict(0, seq // WIDTH)))
+        return tile
 
     def _link_verdict(self, seq: int) -> Verdict:
         if seq == self._head.size:
@@ -244,60 +243,84 @@ class Tree:
         if verdict is not None:
             self._findings.add(verdict.verdict, verdict.seq, verdict.detail)
 
-    def _advance(
-        self, start: int, first: list[bytes], second: list[bytes], recorded: Sequence[Recorded]
-    ) -> None:
-        """Hashes on, and compares at each recorded size. Leaves the reading that holds in `first`."""
-        if self._doubts and self._second is None:
-            self._second = self._frontier.copy()
-        at = settled = 0
+    def _advance(self, start: int, hashes: list[bytes], recorded: Sequence[Recorded]) -> None:
+        """Hashes on, and compares at each recorded size. Leaves in `hashes` the readings that hold."""
+        at = 0
         for mark in recorded:
             to = mark.size - start
-            self._frontier.extend(first[at:to])
-            if self._second is not None:
-                self._second.extend(second[at:to])
+            self._extend(hashes[at:to])
             at = to
-            earliest = self._doubts[0].seq if self._doubts else start
-            reading = self._compare(mark, first[to - 1] if to else None)
-            if reading == "second":
-                first[settled:to] = second[settled:to]
-                self._edge_holds &= earliest >= start
-            if reading:
-                settled = to
-        self._frontier.extend(first[at:])
-        if self._second is not None:
-            self._second.extend(second[at:])
+            for seq, digest in self._compare(mark, hashes[to - 1] if to > 0 else None).items():
+                if seq >= start:
+                    hashes[seq - start] = digest
+                else:
+                    self._edge_holds = False  # tiles were hashed already that take up the other reading
+        self._extend(hashes[at:])
 
-    def _compare(self, mark: Recorded, last: bytes | None) -> str:
-        """Compares with a recorded root, `last` being the hash of the last leaf before it: which reading holds, or ""."""
-        reading = "first"
-        if self._frontier.root() != mark.root:
-            if self._second is None or self._second.root() != mark.root:
-                self._unmatched.append(mark)
-                return ""
-            reading = "second"
-        elif mark.kind == "batch" and last is not None and mark.prev != last:
+    def _extend(self, hashes: list[bytes]) -> None:
+        if self._doubts:
+            self._since += hashes
+        else:
+            self._settled.extend(hashes)
+
+    def _compare(self, mark: Recorded, last: bytes | None) -> dict[int, bytes]:
+        """Compares with a recorded root, `last` being the hash of the last leaf before it. Answers which doubts are
+        settled against the likelier hash, as {seq: hash}.
+        """
+        reading = self._reading(mark)
+        if reading is None:
+            self._unmatched.append(mark)
+            return {}
+        self._settle(mark.size, reading)
+        if mark.kind == "batch" and last is not None and mark.prev != reading.get(mark.size - 1, last):
             self._findings.add(
                 "changed-batch", None, f"The recorded last hash of size {mark.size} is another."
             )
-        self._settle(mark.size, takes_second=reading == "second")
-        for each in self._unmatched:
-            if each.kind == "batch":
-                self._findings.add(
-                    "changed-batch", None, f"The recorded root of size {each.size} is another."
-                )
+        batches = [each for each in self._unmatched if each.kind == "batch"]
         self._unmatched = [each for each in self._unmatched if each.kind == "checkpoint"]
+        if mark.kind == "head" and len(batches) > 1 and batches[-1].size == mark.size:
+            self._bad_root(batches[0].size, "recorded head")
+            return reading
+        for each in batches:
+            self._findings.add("changed-batch", None, f"The recorded root of size {each.size} is another.")
         return reading
 
-    def _settle(self, size: int, *, takes_second: bool) -> None:
-        """A recorded root says which reading holds for the leaves before `size`."""
+    def _reading(self, mark: Recorded) -> dict[int, bytes] | None:
+        """Which readings of the doubts before it a recorded root confirms: {} for the likelier ones throughout, None
+        where no reading leads to that root.
+        """
+        open_doubts = [doubt for doubt in self._doubts if doubt.seq < mark.size]
+        if len(self._since) > _LONGEST_DOUBT:
+            choices: Iterable[tuple[bool, ...]] = [(False,) * len(open_doubts)]
+        elif len(open_doubts) > _MOST_DOUBTS:
+            choices = [(False,) * len(open_doubts), (True,) * len(open_doubts)]
+        else:
+            choices = product((False, True), repeat=len(open_doubts))
+        start = self._settled.size
+        for choice in choices:
+            others = {
+                doubt.seq: doubt.other for doubt, taken in zip(open_doubts, choice, strict=True) if taken
+            }
+            hashes = self._since.copy()
+            for seq, digest in others.items():
+                hashes[seq - start] = digest
+            frontier = self._settled.copy()
+            frontier.extend(hashes)
+            if frontier.root() == mark.root:
+                return others
+        return None
+
+    def _settle(self, size: int, reading: Mapping[int, bytes]) -> None:
+        """Says what the doubts before `size` come to, and hashes on to there."""
+        start = self._settled.size
         for doubt in self._doubts:
             if doubt.seq < size:
-                self._say(doubt.if_second if takes_second else doubt.if_first)
-        if takes_second and self._second is not None:
-            self._frontier = self._second
+                self._say(doubt.if_other if doubt.seq in reading else doubt.if_likely)
+        for seq, digest in reading.items():
+            self._since[seq - start] = digest
+        self._settled.extend(self._since)
+        self._since = []
         self._doubts = [doubt for doubt in self._doubts if doubt.seq >= size]
-        self._second = self._frontier.copy() if self._doubts else None
 
     def _compare_tiles(self, hashes: list[bytes], stored: Mapping[tuple[int, int], TileRow]) -> None:
         self._edge, full = self._edge.extend(hashes)
@@ -310,12 +333,14 @@ class Tree:
 
     def finish(self) -> None:
         """Compares the head, and says what no recorded root could settle."""
-        if self.lost or self._frontier.size != self._head.size:
-            self._settle(self._frontier.size, takes_second=False)
+        size = self._head.size
+        if self.lost or self._settled.size + len(self._since) != size:
+            if self._doubts:
+                self._settle(self._doubts[-1].seq + 1, {})
             return
-        self._compare(Recorded(self._head.size, "head", self._head.root, self._head.prev), None)
+        self._compare(Recorded(size, "head", self._head.root, self._head.prev), None)
         doubted = min((doubt.seq for doubt in self._doubts), default=None)
-        self._settle(self._head.size, takes_second=False)
+        self._settle(size, {})
         for each in self._unmatched:
             if each.kind == "checkpoint":
                 self._bad_root(each.size, "signed checkpoint")
@@ -327,8 +352,12 @@ class Tree:
             self._findings.add("changed-head", None, "The head's root is not that of the leaves.")
         elif unmatched:
             self._bad_root(unmatched[0].size, "recorded head")
-        elif not self._unmatched and self._head.frontier != self._frontier.to_bytes():
+        elif not self._unmatched and self._head.frontier != self._settled.to_bytes():
             self._findings.add("changed-head", None, "The head's frontier is not that of the leaves.")
+
+    def root(self) -> bytes | None:
+        """The root over the leaves up to the last one, None after a loss. Of use after `finish`."""
+        return None if self.lost else self._settled.root()
 
     def _bad_root(self, size: int, what: str) -> None:
         self._findings.add(
