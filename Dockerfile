@@ -25,7 +25,9 @@ COPY --from=build /opt/ledger /opt/ledger
 ENV PATH=/opt/ledger/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    LEDGER_HOME=/var/lib/ledger \
     LEDGER_KEYS=/var/lib/ledger/keys
+VOLUME /var/lib/ledger
 USER ledger
 WORKDIR /var/lib/ledger
 ENTRYPOINT ["ledger"]
