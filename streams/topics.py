@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -165,12 +166,27 @@ class Topics:
 
 
 _MASK = (1 << 64) - 1
+_SETTLING = (0.05, 0.1, 0.2, 0.4, 0.8)
+_SETTLES = (
+    "UNKNOWN_TOPIC_OR_PART",
+    "LEADER_NOT_AVAILABLE",
+    "NOT_LEADER_FOR_PARTITION",
+    "_UNKNOWN_PARTITION",
+    "_UNKNOWN_TOPIC",
+)
 
 
 def _reported(call: Callable[[], _T]) -> _T:
-    try:
-        return call()
-    except KafkaException as error:
-        raise KafkaUnreachable("Kafka does not answer: check that it runs and try again.") from error
-    except TimeoutError as error:
-        raise KafkaUnreachable("Kafka does not answer in time: check that it runs and try again.") from error
+    """Calls librdkafka, again where the broker is still settling (a topic just made has no leader for a moment)."""
+    for pause in (*_SETTLING, None):
+        try:
+            return call()
+        except KafkaException as error:
+            if pause is None or error.args[0].name() not in _SETTLES:
+                raise KafkaUnreachable("Kafka does not answer: check that it runs and try again.") from error
+            time.sleep(pause)
+        except TimeoutError as error:
+            raise KafkaUnreachable(
+                "Kafka does not answer in time: check that it runs and try again."
+            ) from error
+    raise RuntimeError("the last attempt returns or raises")

@@ -56,6 +56,14 @@ class SeenKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """Key ids whose links go; `erasure_id` tells a resumed erasure that its transaction had won."""
+
+    erasure_id: UUID
+    key_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One entry to append, with what goes beside it."""
 
@@ -63,6 +71,7 @@ class Item:
     place: RecordPlace | None = None
     seen: SeenKey | None = None
     registered: tuple[Registration, ...] = ()
+    erasure: Erasure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction appends. `vault_epoch` was read before the first look into the vault; `epoch` is the
-    lease's, None for the ledger's own entries. `erase` are the key ids whose links go.
+    lease's, None for the ledger's own entries.
     """
 
     items: tuple[Item, ...]
@@ -98,7 +107,6 @@ class Batch:
     duplicates: tuple[Duplicate, ...] = ()
     moves: tuple[Move, ...] = ()
     retire: tuple[UUID, ...] = ()
-    erase: tuple[UUID, ...] = ()
     fresh: frozenset[bytes] = field(default_factory=frozenset)
 
 

@@ -101,15 +101,11 @@ def draft(event: Event, registered: RegisteredKeys) -> Draft:
     public: dict[str, Any] = {
         name: event.attributes[name] for name in _PUBLIC_ATTRIBUTES if name in event.attributes
     }
-    _context(
-        "source",
-        event.attributes["source"],
-        registered.has("sources", event.attributes["source"]),
-        public,
-        sealed,
-    )
+    # A registering event is wholly public: it may be the first of its source, and no register could begin otherwise.
+    known = event.type.registers or registered.has("sources", event.attributes["source"])
+    _context("source", event.attributes["source"], known, public, sealed)
     if schema := event.attributes.get("dataschema"):
-        _context("dataschema", schema, schema == schema_uri(event.type.short), public, sealed)
+        _context("dataschema", schema, schema == event.type.schema_uri, public, sealed)
     sealed.extend(
         SealedValue(name, event.attributes[name], "subject")
         for name in _SEALED_ATTRIBUTES
@@ -130,11 +126,6 @@ def draft(event: Event, registered: RegisteredKeys) -> Draft:
     return Draft(public, tuple(sealed), tuple((person.role, person.identifier) for person in event.persons))
 
 
-def schema_uri(short: str) -> str:
-    """The `$id` of the JSON Schema that we publish for a type."""
-    return f"urn:accountability-ledger:schema:{short}.v1"
-
-
 def _context(name: str, value: str, known: bool, public: dict[str, Any], sealed: list[SealedValue]) -> None:
     public[name] = value if known else disclosure.UNREGISTERED
     if not known:
@@ -149,6 +140,7 @@ class _Sorter:
         self._persons = {person.path for person in event.persons}
         self._registered = registered
         self._sealed = sealed
+        self._registering = event.type.registers
 
     def public(self, value: Any, path: tuple[str | int, ...], ruled: tuple[str, ...]) -> Any:
         """The public part of a value, or _ABSENT. `ruled` is the path without the positions in lists."""
@@ -175,6 +167,8 @@ class _Sorter:
         return disclosure.UNREGISTERED
 
     def _known(self, rule: Rule, value: Any) -> bool:
+        if self._registering:
+            return True
         if not isinstance(value, str):
             return False
         match rule:

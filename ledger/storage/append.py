@@ -377,9 +377,11 @@ class Appender:
         await self._tiles(connection, locked["size"], memory, [each.hash for each in linked])
         if batch.retire:
             await connection.execute(_SQL.retire, ledger_id, list(batch.retire))
-        if batch.erase:
-            await connection.execute(_SQL.delete_links, ledger_id, list(batch.erase))
-            await connection.execute(_SQL.raise_vault_epoch, ledger_id)
+        for each, item in pairs:
+            if item and item.erasure:
+                await connection.execute(_SQL.delete_links, ledger_id, list(item.erasure.key_ids))
+                await connection.execute(_SQL.raise_vault_epoch, ledger_id)
+                await connection.execute(_SQL.insert_erased, ledger_id, item.erasure.erasure_id, each.seq)
         root = head.frontier.root()
         await connection.execute(_SQL.insert_batch, ledger_id, head.size, head.prev, root, appended)
         await connection.execute(

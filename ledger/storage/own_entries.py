@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from accountability_ledger.identifier import normalise
 from accountability_ledger.restricted_json import canonical
 from ledger.core import own
-from ledger.core.batch import Batch, Item
+from ledger.core.batch import Batch, Erasure, Item
 from ledger.core.entry import Draft, SealedValue, prepare
 from ledger.core.randomness import system_randomness
 from ledger.storage.append import Appender, PrepareAgain
@@ -21,7 +21,6 @@ from ledger.storage.intake import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
     import asyncpg
 
@@ -36,7 +35,7 @@ _ATTEMPTS = 5
 @dataclass(frozen=True, slots=True)
 class OwnEntry:
     """One of the ledger's own entries to append. `data` is public; `sealed` goes to its owners alone; `persons` are
-    (role, identifier); `via` names the way in (`http`, `cli`, ...); `erase` are key ids whose links go with it.
+    (role, identifier); `via` names the way in (`http`, `cli`, ...); `erasure` names the links that go with it.
     """
 
     kind: str
@@ -44,7 +43,7 @@ class OwnEntry:
     via: str
     persons: Sequence[tuple[str, str]] = ()
     sealed: Sequence[SealedValue] = ()
-    erase: tuple[UUID, ...] = ()
+    erasure: Erasure | None = None
 
     def draft(self, origin: str) -> Draft:
         persons = [(role, normalise(identifier)) for role, identifier in self.persons]
@@ -139,10 +138,9 @@ class OwnEntries:
                 origin=self._origin,
                 random=self._random,
             )
-            items.append(Item(prepared))
+            items.append(Item(prepared, erasure=entry.erasure))
         return Batch(
             items=tuple(items),
             vault_epoch=vault_epoch,
-            erase=tuple(key_id for entry in entries for key_id in entry.erase),
             fresh=frozenset(each.key.key_id for each in looked.values() if each.fresh),
         )

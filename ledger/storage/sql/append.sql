@@ -59,3 +59,6 @@ DELETE FROM entry_person WHERE ledger_id = $1 AND key_id = ANY($2)
 
 -- name: raise_vault_epoch
 UPDATE head SET vault_epoch = vault_epoch + 1 WHERE ledger_id = $1
+
+-- name: insert_erased
+INSERT INTO erased (ledger_id, erasure_id, seq) VALUES ($1, $2, $3)

@@ -22,19 +22,18 @@ SELECT e.seq, e.type, e.leaf, p.slot, p.role, p.key_id, s.blob
 -- name: subjects_of
 SELECT seq, key_id FROM entry_person WHERE ledger_id = $1 AND seq = ANY($2) AND role = 'subject'
 
--- name: vault_epoch
-SELECT vault_epoch FROM head WHERE ledger_id = $1
-
 -- name: under_way
-SELECT key_id, state, vault_epoch FROM erasure WHERE ledger_id = $1 AND case_digest = $2 AND state <> 'done'
+SELECT key_id, state, erasure_id FROM erasure WHERE ledger_id = $1 AND case_digest = $2
 
 -- name: begin
-INSERT INTO erasure (ledger_id, case_digest, key_id, state)
-SELECT $1, $2, k, 'started' FROM unnest($3::uuid[]) AS k
-ON CONFLICT (ledger_id, case_digest, key_id) DO UPDATE SET state = 'started' WHERE erasure.state = 'done'
+INSERT INTO erasure (ledger_id, case_digest, key_id, erasure_id, state)
+SELECT $1, $2, k, $4, 'started' FROM unnest($3::uuid[]) AS k
 
 -- name: destroyed
-UPDATE erasure SET state = 'destroyed', vault_epoch = $4 WHERE ledger_id = $1 AND case_digest = $2 AND key_id = ANY($3)
+UPDATE erasure SET state = 'destroyed' WHERE ledger_id = $1 AND erasure_id = $2
+
+-- name: appended
+SELECT seq FROM erased WHERE ledger_id = $1 AND erasure_id = $2
 
 -- name: finish
-UPDATE erasure SET state = 'done' WHERE ledger_id = $1 AND case_digest = $2 AND key_id = ANY($3)
+DELETE FROM erasure WHERE ledger_id = $1 AND erasure_id = $2

@@ -140,6 +140,14 @@ CREATE TABLE register (
     PRIMARY KEY (ledger_id, section, key, seq)
 );
 
+-- Erasures whose transaction won, so that one that crashed afterwards is not done twice. Names no person.
+CREATE TABLE erased (
+    ledger_id   integer NOT NULL REFERENCES ledger,
+    erasure_id  uuid NOT NULL,
+    seq         bigint NOT NULL,
+    PRIMARY KEY (ledger_id, erasure_id)
+);
+
 -- Nothing changes: for everyone, on every slice, whatever session_replication_role says.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
@@ -161,7 +169,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER refuse_all', guarded);
 END $$;
 
-SELECT guard(each, false) FROM unnest(ARRAY['ledger', 'tile', 'batch', 'register', 'slice', 'slice_start']::regclass[]) AS each;
+SELECT guard(each, false) FROM unnest(ARRAY['ledger', 'tile', 'batch', 'register', 'slice', 'slice_start', 'erased']::regclass[]) AS each;
 
 -- A guarded copy of a partitioned table's form. LIKE and ATTACH, never PARTITION OF, which would take an exclusive
 -- lock on the parent. The parent has no triggers of its own: they would be cloned, without ALWAYS.
@@ -225,7 +233,7 @@ END $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT USAGE ON SCHEMA ledger TO ledger_writer, ledger_reader, ledger_auditor;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO ledger_writer, ledger_auditor;
-GRANT SELECT ON ledger, head, lease, intake, slice, slice_start, entry, sealed, entry_person, tile, batch, register TO ledger_reader;
+GRANT SELECT ON ledger, head, lease, intake, slice, slice_start, entry, sealed, entry_person, tile, batch, register, erased TO ledger_reader;
 GRANT INSERT ON entry, sealed, entry_person, seen, tile, batch, register, slice_start, intake TO ledger_writer;
 GRANT UPDATE (size, prev, frontier, root, seg, seg_first, seg_began, close_segment, appended, epoch, slice) ON head TO ledger_writer;
 GRANT UPDATE (next_offset, probe, retired) ON intake TO ledger_writer;
@@ -233,4 +241,5 @@ GRANT UPDATE (owner, until, terminated) ON lease TO ledger_writer;
 GRANT EXECUTE ON FUNCTION advance_slice(bigint) TO ledger_writer;
 GRANT DELETE ON sealed, entry_person TO ledger_eraser;
 GRANT UPDATE (vault_epoch) ON head TO ledger_eraser;
+GRANT SELECT, INSERT ON erased TO ledger_eraser;
 RESET ROLE;

@@ -28,8 +28,8 @@ CREATE TABLE erasure (
     ledger_id   integer NOT NULL,
     case_digest bytea NOT NULL,
     key_id      uuid NOT NULL,
-    state       text NOT NULL CHECK (state IN ('started', 'destroyed', 'done')),
-    vault_epoch bigint,                          -- the head's, when the rows were destroyed
+    state       text NOT NULL CHECK (state IN ('started', 'destroyed')),
+    erasure_id  uuid NOT NULL,
     began       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (ledger_id, case_digest, key_id)
 );

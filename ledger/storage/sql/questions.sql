@@ -1,0 +1,40 @@
+-- name: head
+SELECT size, root, frontier FROM head WHERE ledger_id = $1
+
+-- name: acts
+-- The links in the order of the answer; each entry is looked up by its key, so that a page costs what it shows.
+SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
+  FROM (SELECT DISTINCT slice, seq, "time" FROM entry_person
+         WHERE ledger_id = $1 AND key_id = ANY($2) AND role = ANY($3) AND seq < $4
+           AND "time" >= $5 AND "time" < $6 AND ("time", seq) > ($7, $8)
+         ORDER BY "time", seq) AS p,
+       LATERAL (SELECT * FROM entry AS one
+                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
+ WHERE ($9::text[] IS NULL OR e.type = ANY($9))
+   AND CASE WHEN e.received IS NULL THEN e.appended <= $10 ELSE e.received <= $11 END
+ ORDER BY p."time", p.seq
+ LIMIT $12
+
+-- name: slots
+SELECT p.seq, p.slot, p.role, p.key_id, p.seg, p.j
+  FROM unnest($2::integer[], $3::bigint[]) AS want (slice, seq),
+       LATERAL (SELECT * FROM entry_person AS one
+                 WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq) AS p
+ WHERE $4::uuid[] IS NULL OR p.key_id = ANY($4) OR p.role IN ('actor', 'recipient')
+ ORDER BY p.seq, p.slot
+
+-- name: blobs
+SELECT s.seq, s.slot, s.blob
+  FROM unnest($2::integer[], $3::bigint[], $4::smallint[]) AS want (slice, seq, slot),
+       LATERAL (SELECT * FROM sealed AS one
+                 WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq AND one.slot = want.slot) AS s
+
+-- name: entries
+SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
+  FROM entry AS e
+ WHERE e.ledger_id = $1 AND e.seq >= $2 AND e.seq < $3 AND ($4::text IS NULL OR e.type = $4)
+ ORDER BY e.seq
+ LIMIT $5
+
+-- name: is_source
+SELECT EXISTS (SELECT 1 FROM register WHERE ledger_id = $1 AND section = 'sources' AND key = $2)
