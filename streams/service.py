@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -44,6 +45,7 @@ _FENCED = Counter("ledger_fenced_total", "Batches dropped because another worker
 _SIZE = Gauge("ledger_log_size", "Leaves in the log")
 _STANDBY_SECONDS = 1.0
 _QUEUE = 2
+_DRAIN_SECONDS = 10.0
 _FENCED_ALERT = 3
 
 
@@ -83,18 +85,21 @@ class AppendService(Service):
         )
 
     async def on_stop(self) -> None:
-        """Drains: the transaction under way is finished, then the lease is released."""
+        """Drains: the transaction under way is finished, then the lease is released. Where PostgreSQL does not
+        answer, the drain is given up after a while: nothing is lost, the next worker reads it again."""
         self._draining.set()
+        try:
+            await asyncio.wait_for(self._finished.wait(), _DRAIN_SECONDS)
+        except TimeoutError:
+            _log.warning("worker.drain_given_up")
         if self._epoch is not None:
-            await self._parts.intake.release_lease(self._owner)
             self._epoch = None
+            with suppress(Unreachable):  # then it runs out by itself
+                await self._parts.intake.release_lease(self._owner)
         await self._fetcher.close()
         if self._producer is not None:
             await self._producer.stop()
         await self._appender.close()
-
-    def stop_requested(self) -> None:
-        self._draining.set()
 
     @Service.task
     async def _run(self) -> None:
@@ -118,8 +123,12 @@ class AppendService(Service):
                     continue
                 await self.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, 30.0)
-        except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):
+        except asyncio.CancelledError:
+            if not self._over():
+                await self.crash(RuntimeError("The append loop was cancelled without a stop request."))
+            raise
+        except Exception as error:
+            if not self._over():
                 _log.error(
                     "worker.halted",
                     error=type(error).__name__,
@@ -128,6 +137,8 @@ class AppendService(Service):
                 )
                 await self.crash(error)
             raise
+        finally:
+            self._finished.set()
         if not self._over():
             await self.crash(RuntimeError("The append loop ended without a stop request."))
 
