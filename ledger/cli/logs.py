@@ -1,0 +1,70 @@
+"""Logs of the long-running parts: structlog on stderr, without personal data.
+
+An exception's text may quote a value (PostgreSQL's and the JSON parser's do), so of an unexpected one only its type
+and the places in the code are written, unless LEDGER_DEBUG=1.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor
+
+
+def configure() -> None:
+    """Sends our log and, from WARNING on, the libraries' to stderr: lines for people on a terminal, else JSON."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_values,
+    ]
+    rendered: Processor = (
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendered],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    for ours in ("ledger", "streams"):
+        logging.getLogger(ours).setLevel(logging.INFO)
+
+
+def _without_values(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Replaces an exception by its type and the places that it passed."""
+    given = event.pop("exc_info", None)
+    if not given:
+        return event
+    error = (
+        given
+        if isinstance(given, BaseException)
+        else (given[1] if isinstance(given, tuple) else sys.exc_info()[1])
+    )
+    if error is None:
+        return event
+    if os.environ.get("LEDGER_DEBUG") == "1":
+        event["exception"] = "".join(traceback.format_exception(error))
+        return event
+    places = [
+        f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(error.__traceback__)
+    ]
+    event["exception"] = {"type": type(error).__qualname__, "at": places[-12:]}
+    return event

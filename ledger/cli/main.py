@@ -1,0 +1,90 @@
+"""The command line's entry point: every command in one place, and one table from what happened to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import typer
+
+from accountability_ledger.errors import Refused
+from ledger.cli import ask, embedded, example, long_running, operate, proof, publish, remove
+from ledger.cli.output import harmless
+from ledger.core.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+OWN_FAULT = 70
+_HELP = """Who accessed which personal data, under which legal basis: asked, answered, proven.
+
+Exit codes: 0 done; 1 the answer is bad (a finding, a failed verification); 2 bad usage or input; 3 a service is not
+reachable; 4 forbidden; 5 inconclusive (unwitnessed, stale, partial); 70 our own fault; 130 interrupted.
+"""
+
+
+def make_app() -> typer.Typer:
+    """The commands of this program."""
+    app = typer.Typer(
+        name="ledger",
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+    )
+    for group in (operate, long_running, publish, ask, remove, proof, example, embedded):
+        group.add_to(app)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code. Nothing that is raised reaches the caller."""
+    try:
+        code = make_app()(args=arguments, prog_name="ledger", standalone_mode=False)
+        sys.stdout.flush()
+    except LedgerError as error:
+        return _failed(str(error), error.exit_code, error)
+    except Refused as refused:
+        return _failed(f"{refused.message[:1].upper()}{refused.message[1:]}.", 2, refused)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not fail again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: a crash must not read as tampering
+        if usage := _usage(error):
+            return _failed(usage, 2, error)
+        return _failed(
+            f"This is a fault of ours ({type(error).__name__}), it says nothing about the log; LEDGER_DEBUG=1 shows where.",
+            OWN_FAULT,
+            error,
+        )
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Exception) -> str | None:
+    """A mistake in how the command was called. What was typed is not repeated: it may be a person's identifier."""
+    if not isinstance(error, typer.TyperException):
+        return None
+    message = error.format_message()
+    if message.startswith("Got unexpected extra argument"):
+        message = "There are more arguments than the command takes"
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "ledger"
+    return f"{message.rstrip('.')}: see `{command} --help`."
+
+
+def _failed(sentence: str, code: int, error: Exception) -> int:
+    sys.stderr.write("".join(f"{harmless(line)}\n" for line in sentence.splitlines()))
+    if os.environ.get("LEDGER_DEBUG") == "1":
+        traceback.print_exception(error, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""The pid file of a part: which process it is, for as long as it lives."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ledger.core.errors import BadInput
+from ledger.embedded.process import Running, command_line, started_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MARK = "ledger"
+
+
+def running(directory: Path, part: str) -> Running | None:
+    """The process that the pid file of a part names, if it lives and is one of ours; a crash leaves a stale file."""
+    try:
+        pid = int((directory / f"{part}.pid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    started = started_at(pid)
+    return Running(pid, started) if started and _MARK in command_line(pid) else None
+
+
+@contextmanager
+def held(directory: Path, part: str) -> Iterator[None]:
+    """Names this process in the part's pid file. Raises BadInput where another one runs already."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    other = running(directory, part)
+    if other is not None and other.pid != os.getpid():
+        raise BadInput(f"The {part} runs already, as process {other.pid}: stop that one first.")
+    path = directory / f"{part}.pid"
+    path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        # Another one may have started in our place; its file is its own.
+        if path.exists() and path.read_text(encoding="ascii").strip() == str(os.getpid()):
+            path.unlink()
