@@ -61,7 +61,11 @@ class Place:
         target = Path(tempfile.mkdtemp(prefix="accountability-ledger-"))
         if os.geteuid() == 0:
             target.chmod(0o711)
-        link.symlink_to(target)
+        try:
+            link.symlink_to(target)
+        except FileExistsError:  # another process came first
+            target.rmdir()
+            return self._data_directory()
         return target
 
     def read(self, name: str) -> dict[str, Any]:

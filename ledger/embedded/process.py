@@ -146,15 +146,23 @@ def wait_until(ready: Callable[[], bool], running: Running, command: Command, se
 
 
 def end(running: Running, stop_signal: signal.Signals, seconds: float) -> bool:
-    """Ask the process to end and wait; after `seconds` it is killed. True when it ended by itself."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(running.pid, stop_signal)
+    """Ask the process to end and wait; after `seconds` it is killed. True when it ended by itself.
+
+    Harmless for one that has ended, or was asked already. Raises PermissionError when it is another user's.
+    """
+    _signal(running, stop_signal)
+    _signal(running, signal.SIGCONT)  # a suspended process would hear the first one only when it goes on
     clean = wait_gone(running, seconds)
     if not clean:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGKILL)
+        _signal(running, signal.SIGKILL)
         wait_gone(running, seconds)
     return clean
+
+
+def _signal(running: Running, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if running.alive():
+            os.kill(running.pid, number)
 
 
 def wait_gone(running: Running, seconds: float) -> bool:

@@ -20,7 +20,7 @@ _LOG_BYTES = 10 * 1024 * 1024  # beyond this a start begins a new log and keeps 
 
 class Server:
     """A server of one `Place`. `run/<name>.pid` says which process is to be used; `run/<name>.json` which was last
-    started, with its ports. A server that was asked to stop has no pid file any more, but is awaited by the next start.
+    started, with its ports. A server that was asked to stop has no pid file any more, but its end is awaited by the next start.
     """
 
     name: ClassVar[str]
@@ -52,8 +52,8 @@ class Server:
             return True
         self.pid_file.unlink(missing_ok=True)
         last = self._last_started()
-        if last is not None and not process.wait_gone(last, self.stop_seconds):
-            process.end(last, self.stop_signal, self.stop_seconds)
+        if last is not None:
+            self._end(last)
         return False
 
     def stop(self) -> bool:
@@ -64,12 +64,15 @@ class Server:
             if running is None:
                 self.settle()
                 return True
-            try:
-                return process.end(running, self.stop_signal, self.stop_seconds)
-            except PermissionError as error:
-                raise EmbeddedError(
-                    f"{self.title} (process {running.pid}) belongs to another user: stop it as that user."
-                ) from error
+            return self._end(running)
+
+    def _end(self, running: process.Running) -> bool:
+        try:
+            return process.end(running, self.stop_signal, self.stop_seconds)
+        except PermissionError as error:
+            raise EmbeddedError(
+                f"{self.title} (process {running.pid}) belongs to another user: stop it as that user."
+            ) from error
 
     def _last_started(self) -> process.Running | None:
         state = self.state()
@@ -126,7 +129,7 @@ class Server:
             process.wait_until(lambda: ready(self._logged_since(said_before)), running, command, seconds)
         except BaseException:
             self.pid_file.unlink(missing_ok=True)
-            process.end(running, self.stop_signal, self.stop_seconds)
+            self._end(running)
             raise
 
     def _logged_since(self, offset: int) -> str:

@@ -92,6 +92,7 @@ def _stop(server: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):
         Path(order["pidfile"]).unlink()
     server.send_signal(order["stop_signal"])
+    server.send_signal(signal.SIGCONT)  # a suspended server would hear the first one only when it goes on
     deadline = time.monotonic() + order["stop_seconds"]
     while server.poll() is None:
         if time.monotonic() > deadline:

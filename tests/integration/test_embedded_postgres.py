@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,19 @@ def test_a_server_whose_record_was_lost_is_stopped_and_its_passwords_are_renewed
     assert servers.superuser_url("ledger") != before
     assert sql(servers.superuser_url("ledger"), "SELECT i FROM kept") == 7
     assert sql(servers.login_url("ledger"), "SELECT 1") == 1
+
+
+def test_a_suspended_server_without_its_pid_file_is_ended_in_order(servers: Embedded, tmp_path: Path) -> None:
+    servers.start_postgres()
+    pid = servers.postgres_pid
+    assert pid is not None
+    suspended = Running(pid, started_at(pid) or "")
+    os.kill(pid, signal.SIGSTOP)
+    (tmp_path / "root" / "run" / "postgres.pid").unlink()
+    servers.start_postgres()
+    assert not suspended.alive()
+    assert "database system was shut down at" in (tmp_path / "root" / "log" / "postgres.log").read_text()
+    assert sql(servers.superuser_url("ledger"), "SELECT 1") == 1
 
 
 def test_a_first_start_that_was_cut_short_is_begun_anew(servers: Embedded, tmp_path: Path) -> None:
