@@ -6,7 +6,7 @@ SELECT size, root, frontier FROM head WHERE ledger_id = $1
 SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
   FROM (SELECT DISTINCT slice, seq, "time" FROM entry_person
          WHERE ledger_id = $1 AND key_id = ANY($2) AND role = ANY($3) AND seq < $4
-           AND "time" >= $5 AND "time" < $6 AND ("time", seq) > ($7, $8)
+           AND "time" >= $5 AND ($6::timestamptz IS NULL OR "time" < $6) AND ("time", seq) > ($7, $8)
          ORDER BY "time", seq) AS p,
        LATERAL (SELECT * FROM entry AS one
                  WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
