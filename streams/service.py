@@ -86,7 +86,8 @@ class AppendService(Service):
 
     async def on_stop(self) -> None:
         """Drains: the transaction under way is finished, then the lease is released. Where PostgreSQL does not
-        answer, the drain is given up after a while: nothing is lost, the next worker reads it again."""
+        answer, the drain is given up after a while: nothing is lost, the next worker reads it again.
+        """
         self._draining.set()
         try:
             await asyncio.wait_for(self._finished.wait(), _DRAIN_SECONDS)

@@ -38,7 +38,7 @@ class Disclosed:
 
 def disclose(salt: bytes, name: str, value: Any) -> str:
     """The text of a disclosure: base64url(JSON [salt, name, value]); salt is 128 random bits."""
-    return base64url.encode(canonical([base64url.encode(salt), name, value]))
+    return base64url.encode(canonical((base64url.encode(salt), name, value)))
 
 
 def digest(disclosure: str) -> str:

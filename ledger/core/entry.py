@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accountability_ledger import vocabulary
+from accountability_ledger.catalog import EVENT_TYPES
 from accountability_ledger.errors import Refused
 from accountability_ledger.fields import Public, Registered, Sealed, Vocabulary
 from accountability_ledger.restricted_json import canonical
@@ -30,6 +31,9 @@ _PUBLIC_ATTRIBUTES = ("type", "time", "recordedtime", "sequence")
 _SEALED_ATTRIBUTES = ("correlationid", "traceparent", "dataref")
 _OWNERS_WITHOUT_SUBJECT = ("participant", "recipient", "actor")
 _ABSENT: Any = object()
+_RULES: dict[str, dict[tuple[str, ...], Rule]] = {
+    name: {field.path: field.rule for field in found.fields} for name, found in EVENT_TYPES.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class _Sorter:
     """Sorts an event's data into the public part and the sealed values."""
 
     def __init__(self, event: Event, registered: RegisteredKeys, sealed: list[SealedValue]) -> None:
-        self._rules = {field.path: field.rule for field in event.type.fields}
+        self._rules = _RULES[event.type.name]
         self._persons = {person.path for person in event.persons}
         self._registered = registered
         self._sealed = sealed
@@ -152,9 +156,16 @@ class _Sorter:
         if isinstance(rule, Sealed):
             return self._seal(path, value, rule.owner)
         if isinstance(value, dict):
-            inner = {name: self.public(each, (*path, name), (*ruled, name)) for name, each in value.items()}
-            kept = {name: each for name, each in inner.items() if each is not _ABSENT}
-            return kept if kept or not inner else _ABSENT
+            kept = {}
+            for name, each in value.items():
+                here = (*ruled, name)
+                # Most fields end here: no call, no path.
+                shown = (
+                    each if type(self._rules.get(here)) is Public else self.public(each, (*path, name), here)
+                )
+                if shown is not _ABSENT:
+                    kept[name] = shown
+            return kept if kept or not value else _ABSENT
         if isinstance(value, list):
             items = [self.public(each, (*path, index), ruled) for index, each in enumerate(value)]
             kept_items = [each for each in items if each is not _ABSENT]
@@ -171,11 +182,13 @@ class _Sorter:
             return True
         if not isinstance(value, str):
             return False
-        match rule:
-            case Vocabulary(name=name):
-                return vocabulary.contains(name, value) or self._registered.has(name, value)
-            case Registered(section=section, also=also):
-                return self._registered.has(section, value) or (also is not None and self._registered.has(also, value))
+        if isinstance(rule, Vocabulary):
+            return vocabulary.contains(rule.name, value) or self._registered.has(rule.name, value)
+        if isinstance(rule, Registered):
+            also = rule.also
+            return self._registered.has(rule.section, value) or (
+                also is not None and self._registered.has(also, value)
+            )
         return self._registered.has("sources", value)  # Person: `actor.id` of a service
 
     def _seal(self, path: tuple[str | int, ...], value: Any, owner: str) -> Any:

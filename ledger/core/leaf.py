@@ -23,6 +23,7 @@ ROLES = ("subject", "participant", "recipient", "actor", "old", "new")
 _ENVELOPE = b'{"appended":"","event":,"ledger":"","prev":"","seg":,"seq":,"v":1,"via":,"who":[]}'
 _SLOT = b'{"n":"","r":"","s":"","t":""},'
 _HASH_TEXT = 43  # 32 bytes as base64url
+_b64 = base64url.encode_bytes
 _NUMBER_TEXT = 16  # 2^53-1
 _CLOCK_TEXT = 27  # 2026-11-22T21:04:05.123456Z
 
@@ -94,7 +95,3 @@ def parse(leaf: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict) or canonical(parsed) != leaf:
         raise MalformedLeaf("The leaf is not the canonical form of one JSON object.")
     return parsed
-
-
-def _b64(data: bytes) -> bytes:
-    return base64url.encode(data).encode("ascii")
