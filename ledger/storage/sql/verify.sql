@@ -1,0 +1,64 @@
+-- name: head
+SELECT origin, size, prev, frontier, root, seg, seg_first, seg_began, appended, slice FROM head WHERE ledger_id = $1
+
+-- name: intake
+SELECT topic_id, partition, topic, next_offset FROM intake WHERE ledger_id = $1
+
+-- name: slices
+SELECT slice, first_seq FROM slice_start WHERE ledger_id = $1 ORDER BY first_seq
+
+-- name: last_seq
+SELECT max(seq) FROM entry WHERE ledger_id = $1
+
+-- name: next_seq
+SELECT min(seq) FROM entry WHERE ledger_id = $1 AND seq >= $2
+
+-- name: entries
+SELECT seq, slice, appended, "time", type, topic_id, partition, "offset", received, leaf
+  FROM entry WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 ORDER BY seq, slice
+
+-- name: sealed
+SELECT seq, slot, slice, blob FROM sealed WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 ORDER BY seq, slot
+
+-- name: links
+SELECT seq, slot, slice, key_id, seg, j, role, "time"
+  FROM entry_person WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 ORDER BY seq, slot
+
+-- name: seen
+SELECT seq, id_digest, conflict, content FROM seen WHERE ledger_id = $1 ORDER BY seq, id_digest, conflict
+
+-- name: tiles
+SELECT tile.level, tile.index, tile.hashes, tile.root
+  FROM unnest($2::smallint[], $3::bigint[], $4::bigint[]) AS filled (level, first, past)
+  JOIN tile ON tile.ledger_id = $1 AND tile.level = filled.level AND tile.index >= filled.first AND tile.index < filled.past
+
+-- name: batches
+SELECT size, prev, root, appended FROM batch WHERE ledger_id = $1 AND size > $2 AND size <= $3 ORDER BY size
+
+-- name: stray_entry
+(SELECT seq FROM entry WHERE ledger_id = $1 AND seq < 0 ORDER BY seq LIMIT 1)
+UNION ALL (SELECT seq FROM entry WHERE ledger_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1)
+
+-- name: stray_sealed
+(SELECT seq FROM sealed WHERE ledger_id = $1 AND seq < 0 ORDER BY seq LIMIT 1)
+UNION ALL (SELECT seq FROM sealed WHERE ledger_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1)
+
+-- name: stray_entry_person
+(SELECT seq FROM entry_person WHERE ledger_id = $1 AND seq < 0 ORDER BY seq LIMIT 1)
+UNION ALL (SELECT seq FROM entry_person WHERE ledger_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1)
+
+-- name: stray_batch
+SELECT max(size) FROM batch WHERE ledger_id = $1 AND size > $2
+
+-- name: stray_tile
+SELECT index FROM tile WHERE ledger_id = $1
+   AND (level < 0 OR index < 0 OR (index + 1) * power(256::numeric, level + 1) > $2) LIMIT 1
+
+-- name: events_among
+SELECT seq FROM entry WHERE ledger_id = $1 AND seq = ANY($2::bigint[]) AND topic_id IS NOT NULL AND type <> $3
+
+-- name: still_linked
+SELECT key_id, min(seq) AS seq FROM entry_person WHERE ledger_id = $1 AND key_id = ANY($2::uuid[]) GROUP BY key_id
+
+-- name: vault_keys
+SELECT key_id FROM vault.person WHERE ledger_id = $1 AND key_id > $2 ORDER BY key_id LIMIT $3
