@@ -104,44 +104,42 @@ class AppendService(Service):
 
     @Service.task
     async def _run(self) -> None:
-        """Claims and reads for as long as the service runs; a transient fault backs off and claims again."""
-        pause = 0.1
+        """Reads and appends until a stop is asked for; any other end crashes the worker."""
         try:
-            while not self._over():
-                try:
-                    if self._epoch is None and not await self._take_lease():
-                        await self.sleep(_STANDBY_SECONDS)
-                        continue
-                    await self._claim_and_read()
-                    pause = 0.1
-                except Fenced:
-                    self._note_fenced()
-                except (TopicRecreated, PrepareAgain):
-                    continue
-                except Unreachable as error:
-                    _log.warning("worker.unreachable", code=error.code)
-                else:
-                    continue
-                await self.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
-                pause = min(pause * 2, 30.0)
+            await self._read_until_over()
         except asyncio.CancelledError:
             if not self._over():
                 await self.crash(RuntimeError("The append loop was cancelled without a stop request."))
             raise
         except Exception as error:
-            if not self._over():
-                _log.error(
-                    "worker.halted",
-                    error=type(error).__name__,
-                    code=getattr(error, "code", None),
-                    exc_info=not isinstance(error, LedgerError),
-                )
-                await self.crash(error)
+            code = getattr(error, "code", None)
+            _log.error("worker.halted", error=type(error).__name__, code=code, exc_info=code is None)
+            await self.crash(error)
             raise
         finally:
             self._finished.set()
         if not self._over():
             await self.crash(RuntimeError("The append loop ended without a stop request."))
+
+    async def _read_until_over(self) -> None:
+        """Claims and reads, again after every transient fault, with a pause that grows."""
+        pause = 0.1
+        while not self._over():
+            try:
+                if self._epoch is None and not await self._take_lease():
+                    await self.sleep(_STANDBY_SECONDS)
+                    continue
+                await self._claim_and_read()
+                pause = 0.1
+            except (TopicRecreated, PrepareAgain):
+                pass
+            except (Fenced, Unreachable) as error:
+                if isinstance(error, Fenced):
+                    self._note_fenced()
+                else:
+                    _log.warning("worker.unreachable", code=error.code)
+                await self.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
+                pause = min(pause * 2, 30.0)
 
     def _over(self) -> bool:
         return bool(self.should_stop) or self._draining.is_set()
