@@ -8,10 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import msgspec
 import pytest
 
-from ledger.core.own import type_name
+from accountability_ledger.restricted_json import canonical
+from ledger.core import base64url
+from ledger.core.batch import topic_id_text
+from ledger.core.checkpoint import Checkpoint, sign
+from ledger.core.merkle import Frontier, leaf_hash
+from ledger.core.note import Ed25519Signer
+from ledger.core.own import DUPLICATE, type_name
+from ledger.core.tile import TileEdge
 from ledger.storage.erasure import erase
+from ledger.storage.migrate import ensure_ledger
 from ledger.storage.own_entries import OwnEntry
 from ledger.storage.verify import verify
 from tests.services import DatabasePair, database_pair
@@ -216,3 +225,200 @@ async def test_attack_by_a_superuser(copied: World, name: str) -> None:
     if name == "inflates the head":
         found = [(verdict, None) for verdict, _ in found]
     assert sorted(set(found), key=str) == sorted(expected, key=str)
+
+
+async def test_renumbering_after_a_deletion(copied: World) -> None:
+    statements = [
+        f"DELETE FROM {table} WHERE seq = 40" for table in ("entry", "sealed", "entry_person", "seen")
+    ]
+    for table in ("entry", "sealed", "entry_person", "seen"):
+        statements += [
+            f"UPDATE {table} SET seq = -seq WHERE seq > 40",
+            f"UPDATE {table} SET seq = -seq - 1 WHERE seq < 0",
+        ]
+    statements.append("UPDATE head SET size = size - 1")
+    await attack(copied, *statements)
+    found = await problems(copied)
+    assert found[0] == ("gap", 40)
+    assert {verdict for verdict, _ in found} == {
+        "gap",
+        "truncated-tail",
+    }  # the last batch still tells the size
+
+
+async def test_recomputed_chain_is_caught_by_a_checkpoint_alone(copied: World) -> None:
+    async with copied.opened() as ledger:
+        signer = ledger.keyring.log_signer
+    async with superuser(copied) as connection:
+        kept = await _checkpoint(connection, signer)
+        await _recompute(connection, 100)
+    assert await problems(copied) == []
+    assert await problems(copied, from_checkpoint=kept) == [("bad-root", None)]
+
+
+async def test_checkpoint_of_the_log_holds_and_of_others_does_not(copied: World) -> None:
+    async with copied.opened() as ledger:
+        signer = ledger.keyring.log_signer
+    async with superuser(copied) as connection:
+        kept = await _checkpoint(connection, signer)
+        later = sign(Checkpoint(signer.name, 100_000, bytes(32)), signer)
+    stranger = Ed25519Signer(signer.name, bytes(32))
+    assert await problems(copied, from_checkpoint=kept) == []
+    assert [each for each, _ in await problems(copied, from_checkpoint=later)] == ["truncated-tail"]
+    foreign = sign(Checkpoint(signer.name, 1, bytes(32)), stranger)
+    assert await problems(copied, from_checkpoint=foreign) == [("unknown-key", None)]
+    forged = kept.replace("\n\n", "0\n\n", 1)
+    assert await problems(copied, from_checkpoint=forged) == [("bad-signature", None)]
+    assert await problems(copied, from_checkpoint="rubbish") == [("bad-signature", None)]
+
+
+async def test_old_backup_is_caught_by_a_checkpoint(copied: World) -> None:
+    """A log that is older than what was signed."""
+    async with copied.opened() as ledger:
+        signer = ledger.keyring.log_signer
+        size = (await verify(ledger.database_url, ledger)).size
+    newer = sign(Checkpoint(signer.name, size + 1, bytes(32)), signer)
+    assert await problems(copied, from_checkpoint=newer) == [("truncated-tail", size)]
+
+
+async def test_entry_moved_to_another_ledger(copied: World) -> None:
+    number = await ensure_ledger(copied.databases.ledger_superuser_url, "other", "ledger.example/log/other")
+    await attack(copied, f"UPDATE entry SET ledger_id = {number}, seq = 0 WHERE seq = 40")
+    assert await problems(copied) == [("gap", 40)]
+    other = replace(copied, settings=copied.settings.model_copy(update={"name": "other"}))
+    assert await problems(other) == [("changed-head", 0)]
+    await attack(copied, f"UPDATE head SET size = 1 WHERE ledger_id = {number}")
+    assert ("changed-leaf", 0) in await problems(other)
+
+
+async def test_event_called_a_duplicate_falsely(copied: World) -> None:
+    """The operator drops an entry, says that its offset repeats another one, and computes everything anew."""
+    async with superuser(copied) as connection:
+        seq = await connection.fetchval("SELECT seq FROM entry WHERE type = $1", DUPLICATE)
+        place = await connection.fetchrow('SELECT topic_id, partition, "offset" FROM entry WHERE seq = 100')
+        assert place is not None
+        row = await connection.fetchrow("SELECT leaf FROM entry WHERE seq = $1", seq)
+        assert row is not None
+
+        def lie(leaf: dict[str, Any]) -> None:
+            (cover,) = leaf["event"]["data"]["covers"]
+            own = {**cover, "topic_id": topic_id_text(place["topic_id"]), "partition": place["partition"]}
+            leaf["event"]["data"]["covers"] = [cover, {**own, "offsets": [place["offset"]], "seqs": [0]}]
+
+        await _recompute(connection, seq, lie)
+    assert await problems(copied) == [("offset-not-covered", 100)]
+
+
+async def test_links_of_two_persons_exchanged_is_seen_with_the_vault_alone(copied: World) -> None:
+    """Each has one link in the segment, so their counters still fit."""
+    lonely = "SELECT key_id FROM entry_person GROUP BY key_id HAVING count(*) = 15 ORDER BY key_id LIMIT 2"
+    async with superuser(copied) as connection:
+        one, two = [row["key_id"] for row in await connection.fetch(lonely)]
+    await attack(
+        copied,
+        f"UPDATE entry_person SET seg = -1, key_id = '{two}' WHERE key_id = '{one}'",
+        f"UPDATE entry_person SET key_id = '{one}' WHERE key_id = '{two}' AND seg <> -1",
+        "UPDATE entry_person SET seg = 0 WHERE seg = -1",
+    )
+    assert await problems(copied) == []
+    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {"changed-link"}
+
+
+async def test_swapped_rows_of_the_vault(copied: World) -> None:
+    async with superuser(copied, vault=True) as connection:
+        rows = await connection.fetch("SELECT key_id, blind_index FROM vault.person ORDER BY key_id LIMIT 2")
+        one, two = [(row["key_id"], row["blind_index"]) for row in rows]
+        move = "UPDATE vault.person SET blind_index = $2 WHERE key_id = $1"
+        for key_id, index in ((one[0], b""), (two[0], one[1]), (one[0], two[1])):
+            await connection.execute(move, key_id, index)
+    assert await problems(copied) == []
+    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {"changed-vault"}
+
+
+async def test_deleted_row_of_the_vault(copied: World) -> None:
+    gone = "DELETE FROM vault.person WHERE key_id = (SELECT min(key_id::text)::uuid FROM vault.person)"
+    await attack(copied, gone, vault=True)
+    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {"changed-vault"}
+
+
+async def test_erased_row_brought_back(copied: World) -> None:
+    async with superuser(copied, vault=True) as connection:
+        await connection.execute("CREATE TABLE kept AS SELECT * FROM vault.person")
+    async with copied.opened() as ledger:
+        await erase(ledger, OFFICER, ANN, "case-1", settings=copied.settings)
+    assert await problems(copied, vault=True) == []
+    await attack(copied, "INSERT INTO vault.person SELECT * FROM kept ON CONFLICT DO NOTHING", vault=True)
+    assert await problems(copied) == []
+    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {"erased-returned"}
+
+
+async def test_erased_link_brought_back(copied: World) -> None:
+    async with superuser(copied) as connection:
+        await connection.execute("CREATE TABLE kept AS SELECT * FROM entry_person")
+    async with copied.opened() as ledger:
+        await erase(ledger, OFFICER, ANN, "case-1", settings=copied.settings)
+    await attack(copied, "INSERT INTO entry_person SELECT * FROM kept ON CONFLICT DO NOTHING")
+    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {"changed-vault"}
+
+
+async def test_last_link_of_a_person_taken_out_after_an_erasure(copied: World) -> None:
+    """Without the vault the erasure would explain it."""
+    async with superuser(copied) as connection:
+        victim = await connection.fetchrow(
+            "SELECT key_id, max(j) AS j, max(seq) AS seq FROM entry_person GROUP BY key_id HAVING max(j) > 10 ORDER BY 2 LIMIT 1"
+        )
+        assert victim is not None
+    async with copied.opened() as ledger:
+        await erase(ledger, OFFICER, ANN, "case-1", settings=copied.settings)
+    await attack(
+        copied, f"DELETE FROM entry_person WHERE key_id = '{victim['key_id']}' AND j = {victim['j']}"
+    )
+    assert await problems(copied) == []
+    assert await problems(copied, vault=True) == [("changed-link", victim["seq"])]
+
+
+async def test_memory_of_an_event_given_to_another(copied: World) -> None:
+    await attack(
+        copied, "UPDATE seen SET id_digest = overlay(id_digest placing '\\x0102' from 10) WHERE seq = 100"
+    )
+    assert await problems(copied) == []
+    assert await problems(copied, vault=True) == [("changed-seen", 100)]
+
+
+async def _checkpoint(connection: asyncpg.Connection, signer: Ed25519Signer) -> str:
+    head = await connection.fetchrow("SELECT size, root FROM head WHERE origin = $1", signer.name)
+    assert head is not None
+    return sign(Checkpoint(signer.name, head["size"], head["root"]), signer)
+
+
+async def _recompute(connection: asyncpg.Connection, at: int, change: Any = None) -> None:
+    """Edits one leaf and writes anew everything that is computed from it: links, tiles, batches, head."""
+    leaves = [row["leaf"] for row in await connection.fetch("SELECT leaf FROM entry ORDER BY seq")]
+    prev, hashes, roots = bytes(32), [], {}
+    frontier = Frontier()
+    for seq, leaf in enumerate(leaves):
+        parsed = msgspec.json.decode(leaf)
+        parsed["prev"] = base64url.encode(prev)
+        if seq == at:
+            (change or (lambda each: each["event"]["data"].update(operation="export")))(parsed)
+        text = canonical(parsed)
+        prev = leaf_hash(text)
+        hashes.append(prev)
+        frontier.append(prev)
+        roots[seq + 1] = (prev, frontier.root())
+        await connection.execute("UPDATE entry SET leaf = $1 WHERE seq = $2", text, seq)
+    for tile in TileEdge().extend(hashes)[1]:
+        await connection.execute(
+            "UPDATE tile SET hashes = $1, root = $2 WHERE level = $3 AND index = $4",
+            tile.data,
+            tile.root,
+            tile.level,
+            tile.index,
+        )
+    for row in await connection.fetch("SELECT size FROM batch"):
+        await connection.execute(
+            "UPDATE batch SET prev = $1, root = $2 WHERE size = $3", *roots[row["size"]], row["size"]
+        )
+    await connection.execute(
+        "UPDATE head SET prev = $1, root = $2, frontier = $3", prev, frontier.root(), frontier.to_bytes()
+    )
