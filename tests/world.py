@@ -146,9 +146,10 @@ def _topic(value: bytes | None) -> str:
         return "privacy.access"
 
 
-async def make_world(databases: DatabasePair, home: Path) -> World:
+async def make_world(databases: DatabasePair, home: Path, name: str = "main") -> World:
     """Migrates the databases, opens the ledger, names topics of its own."""
     settings = Settings(
+        name=name,
         home=home,
         database_url=databases.ledger_url,
         vault_url=databases.vault_url,
