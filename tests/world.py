@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from confluent_kafka import Producer
+
 from accountability_ledger.accept import accept
 from accountability_ledger.catalog import EVENT_TYPES, full_name
 from accountability_ledger.errors import Refused
 from accountability_ledger.restricted_json import canonical
 from accountability_ledger.uuid7 import uuid7
-from confluent_kafka import Producer
-
 from ledger.settings import Settings
 from ledger.storage.migrate import ensure_ledger, login_of, migrate
 from ledger.storage.opening import open_ledger

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 import pytest
-from accountability_ledger.catalog import full_name
 from aiokafka import AIOKafkaConsumer
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from accountability_ledger.catalog import full_name
 from ledger.core import base64url
 from ledger.core.merkle import leaf_hash, root_of
 from ledger.core.own import CONFLICT, DUPLICATE, REJECTED
