@@ -16,7 +16,7 @@ from tests.faults.program import Program
 from tests.oracle import broker, database, synthetic
 from tests.oracle.check import check
 from tests.oracle.observed import topic_id_of
-from tests.oracle.produce import produce
+from tests.oracle.produce import produce, transact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,8 @@ class Run:
             "LEDGER_BATCH_RECORDS": "100",
         }
         settings = Settings(topic_prefix=self.prefix, home=home, topic_partitions=3)
+        # Kept: an answer that is awaited goes with its client.
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         self._topics = Topics(settings, self.bootstrap)
 
     async def make_topics(self) -> None:
@@ -76,6 +78,12 @@ class Run:
     async def produce_these(self, *made: Made) -> None:
         self.acknowledged += await asyncio.to_thread(produce, self.bootstrap, self.topic, made)
 
+    async def transact(self, count: int, seed: int, *, commit: bool) -> None:
+        made = synthetic.events(count, seed)
+        self.acknowledged += await asyncio.to_thread(
+            transact, self.bootstrap, self.topic, made, commit=commit
+        )
+
     async def lag(self) -> int:
         """Records, or markers, that are not yet accounted for."""
         ends = await asyncio.to_thread(self._ends)
@@ -90,7 +98,9 @@ class Run:
         return sum(end - reached.get(slot, 0) for slot, end in ends.items())
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap, "log_level": 0}
+        )  # one that remembers nothing
         slots = {
             (topic.name, number): topic.topic_id
             for topic in broker.topics(self.bootstrap, self.inbound)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from tests.oracle.journal import Journal, acknowledgement_line
 from tests.oracle.observed import Acknowledgement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tests.oracle.synthetic import Made
@@ -22,61 +24,98 @@ _FLUSH_SECONDS = 60.0
 _BATCH = 500
 
 
-def produce(
-    bootstrap: str, topic: str, made: Iterable[Made], journal: Path | None = None, **settings: Any
-) -> list[Acknowledgement]:
-    """Produce all; answers what was acknowledged, in the order of the acknowledgements. What was sent without an
-    answer may or may not be in Kafka. `settings` are librdkafka's (`transactional.id` is not among them).
+class _Notes:
+    """What was acknowledged, in the order of the acknowledgements."""
 
-    Raises TimeoutError when the broker does not answer within a minute.
-    """
-    (described,) = broker.topics(bootstrap, [topic])
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "acks": "all",
-            "enable.idempotence": True,
-            "linger.ms": 5,
-            **settings,
-        }
-    )
-    acknowledged: list[Acknowledgement] = []
-    written = 0
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        (self._topic,) = broker.topics(bootstrap, [topic])
+        self.acknowledged: list[Acknowledgement] = []
 
-    def note(each: Made, error: Any, message: Any) -> None:
+    def send(self, producer: Producer, each: Made) -> None:
+        producer.produce(
+            self._topic.name, key=each.key, value=each.value, on_delivery=partial(self._note, each)
+        )
+        producer.poll(0)
+
+    def _note(self, each: Made, error: Any, message: Any) -> None:
         if error is None:
-            digest = hashlib.sha256(each.value).hexdigest()
-            acknowledged.append(
+            self.acknowledged.append(
                 Acknowledgement(
-                    topic,
-                    described.topic_id,
+                    self._topic.name,
+                    self._topic.topic_id,
                     message.partition(),
                     message.offset(),
                     each.source,
                     each.id,
-                    digest,
+                    hashlib.sha256(each.value).hexdigest(),
                     each.sound,
                 )
             )
 
-    file = Journal(journal) if journal is not None else None
-    try:
-        for number, each in enumerate(made, start=1):
-            producer.produce(
-                topic,
-                key=each.key,
-                value=each.value,
-                on_delivery=partial(note, each),
-            )
-            producer.poll(0)
-            if file is not None and number % _BATCH == 0:
-                file.write(acknowledgement_line(line) for line in acknowledged[written:])
-                written = len(acknowledged)
-        left = producer.flush(_FLUSH_SECONDS)
-        if left:
-            raise TimeoutError(f"The broker left {left} records without an answer.")
-    finally:
-        if file is not None:
-            file.write(acknowledgement_line(line) for line in acknowledged[written:])
-            file.__exit__()
-    return acknowledged
+
+def produce(
+    bootstrap: str, topic: str, made: Iterable[Made], journal: Path | None = None, **settings: Any
+) -> list[Acknowledgement]:
+    """Produce all; answers what was acknowledged. What was sent without an answer may or may not be in Kafka.
+    `settings` are librdkafka's. Raises TimeoutError when the broker does not answer within a minute.
+    """
+    notes = _Notes(bootstrap, topic)
+    producer = _producer(bootstrap, **settings)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(Journal(journal)) if journal is not None else None
+        written = 0
+        try:
+            for number, each in enumerate(made, start=1):
+                notes.send(producer, each)
+                if file is not None and number % _BATCH == 0:
+                    file.write(map(acknowledgement_line, notes.acknowledged[written:]))
+                    written = len(notes.acknowledged)
+            _flush(producer)
+        finally:
+            if file is not None:
+                file.write(map(acknowledgement_line, notes.acknowledged[written:]))
+    return notes.acknowledged
+
+
+def transact(
+    bootstrap: str,
+    topic: str,
+    made: Iterable[Made],
+    *,
+    commit: bool,
+    before_end: Callable[[], object] | None = None,
+) -> list[Acknowledgement]:
+    """The same within one transaction, that is committed or aborted; what is aborted was never acknowledged.
+    `before_end` is called while it is open, with all its records in Kafka.
+    """
+    notes = _Notes(bootstrap, topic)
+    producer = _producer(bootstrap, **{"transactional.id": f"oracle-{uuid.uuid4()}"})
+    producer.init_transactions(_FLUSH_SECONDS)
+    producer.begin_transaction()
+    for each in made:
+        notes.send(producer, each)
+    _flush(producer)
+    if before_end is not None:
+        before_end()
+    if commit:
+        producer.commit_transaction(_FLUSH_SECONDS)
+        return notes.acknowledged
+    producer.abort_transaction(_FLUSH_SECONDS)
+    return []
+
+
+def _producer(bootstrap: str, **settings: Any) -> Producer:
+    base = {
+        "bootstrap.servers": bootstrap,
+        "log_level": 0,
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": 5,
+    }
+    return Producer({**base, **settings})
+
+
+def _flush(producer: Producer) -> None:
+    left = producer.flush(_FLUSH_SECONDS)
+    if left:
+        raise TimeoutError(f"The broker left {left} records without an answer.")
