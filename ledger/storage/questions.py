@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from accountability_ledger.catalog import BY_SHORT
 from accountability_ledger.errors import Refused
-from accountability_ledger.identifier import is_typed, normalise
+from accountability_ledger.identifier import normalise
 from accountability_ledger.moment import microseconds, of_microseconds, written
 from ledger.core import base64url, own
 from ledger.core.answer import Answer, Period, Pin, Question, TouchedSoFar, entry_json
@@ -23,6 +23,7 @@ from ledger.core.errors import BadInput, Inconclusive
 from ledger.core.merkle import leaf_hash
 from ledger.core.randomness import system_randomness
 from ledger.storage.closure import closure
+from ledger.storage.database import translated
 from ledger.storage.own_entries import OwnEntry
 from ledger.storage.reading import BEGINNING, Place, Snapshot, milliseconds, snapshot
 from ledger.storage.sql import load
@@ -131,15 +132,18 @@ async def actor_activity(
 ) -> Answer:
     """What an account did: every entry in which it acted or in whose name another acted, with what it touched.
 
-    The account is the subject of the `ledger.queried` entry that is appended first. Raises as `who_accessed` does, and
-    BadInput for a registered service: its acts are in clear and belong to no person.
+    The account is the subject of the `ledger.queried` entry that is appended first. A name without a type that is a
+    registered source means the service, which is no person: the entry names it in clear. Raises as `who_accessed`.
     """
-    if not is_typed(actor) and await ledger.reader.fetchval(_SQL.is_source, ledger.ledger_id, actor.strip()):
-        raise BadInput(
-            "This is a registered service, not an account: its entries name it in clear; list them from the log."
-        )
     period = Period(since, until, known_at)
-    asked = _Asked("actor", _identifier(actor), period, ("actor",), None)
+    identifier = _identifier(actor)
+    service = identifier.removeprefix("id:")
+    with translated():
+        known = await ledger.reader.fetchval(_SQL.is_source, ledger.ledger_id, service)
+    if known and identifier.startswith("id:"):
+        asked = _Asked("actor", service, period, (), None, service=True)
+    else:
+        asked = _Asked("actor", identifier, period, ("actor",), None)
     return await _answer(ledger, asker, asked, limit, cursor)
 
 
@@ -185,22 +189,35 @@ async def one_entry(ledger: OpenLedger, asker: Asker, seq: int) -> LogEntries:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question about one person: which roles he has in the entries wanted, and their types (None: any)."""
+    """A question about one person: which roles he has in the entries wanted, and their types (None: any); or about a
+    registered service, which has no key.
+    """
 
     question: Question
-    person: str
+    about: str
     period: Period
     roles: Sequence[str]
     types: Sequence[str] | None
+    service: bool = False
 
     def bound_to(self, ledger: OpenLedger) -> dict[str, Any]:
         """What a cursor of this question is good for."""
         return {
             "question": self.question,
             "ledger": ledger.name,
-            "about": self.person,
+            "about": self.about,
             **self.period.to_json(),
         }
+
+    async def rows(
+        self, state: Snapshot, keys: Collection[bytes], *, size: int, after: Place, limit: int
+    ) -> list[Row]:
+        """The entries that answer it."""
+        if self.service:
+            return await state.service_acts(self.about, self.period, size=size, after=after, limit=limit)
+        return await state.acts(
+            keys, self.roles, self.period, types=self.types, size=size, after=after, limit=limit
+        )
 
 
 async def _answer(ledger: OpenLedger, asker: Asker, asked: _Asked, limit: int, cursor: str | None) -> Answer:
@@ -211,15 +228,13 @@ async def _answer(ledger: OpenLedger, asker: Asker, asked: _Asked, limit: int, c
     begun = cursors.read(cursor, bound_to) if cursor else None
     # The vault is asked afresh: a key that this process remembers may be erased meanwhile.
     ledger.vault.forget()
-    person = await ledger.vault.key_of(asked.person)
+    person = None if asked.service else (await ledger.vault.key_of(asked.about)).key_id
     async with snapshot(ledger) as state:
         pin = Pin(begun.size, begun.root) if begun else state.pin
-        keys = set(begun.keys) if begun else await _closure(ledger, state, person.key_id, asked.period)
-        await _check_living(ledger, keys, person.key_id)
+        keys = set(begun.keys) if begun else await _closure(ledger, state, person, asked.period)
+        await _check_living(ledger, keys, person)
         after = Place(of_microseconds(begun.time), begun.seq) if begun else BEGINNING
-        rows = await state.acts(
-            keys, asked.roles, asked.period, types=asked.types, size=pin.size, after=after, limit=limit + 1
-        )
+        rows = await asked.rows(state, keys, size=pin.size, after=after, limit=limit + 1)
         everyone = asked.question == "actor"
         opened: list[tuple[OpenedEntry, list[int]]] = []
         for chunk in _chunks(rows[:limit]):
@@ -233,20 +248,24 @@ async def _answer(ledger: OpenLedger, asker: Asker, asked: _Asked, limit: int, c
     entries = tuple(entry_json(entry, slots, asked.question) for entry, slots in opened)
     said = {name: text for name, text in asked.period.to_json().items() if text is not None}
     data = {"question": asked.question, **said, "count": len(entries)}
-    placed = await record(ledger, asker, data, asked.person)
+    if asked.service:
+        data["service"] = asked.about
+    placed = await record(ledger, asker, data, None if asked.service else asked.about)
     return Answer(
-        asked.question, ledger.name, asked.person, asked.period, placed.seq, pin, entries, following, touched
+        asked.question, ledger.name, asked.about, asked.period, placed.seq, pin, entries, following, touched
     )
 
 
-async def _closure(ledger: OpenLedger, state: Snapshot, key_id: bytes, period: Period) -> set[bytes]:
-    """The person's keys, by the identity links of this very snapshot."""
+async def _closure(ledger: OpenLedger, state: Snapshot, key_id: bytes | None, period: Period) -> set[bytes]:
+    """The person's keys, by the identity links of this very snapshot; none for a service."""
+    if key_id is None:
+        return set()
     known = None if period.known_at is None else milliseconds(period.known_at)
     connection = cast("asyncpg.Pool", state.connection)  # it answers `fetch` just as a pool does
     return await closure(connection, ledger.ledger_id, [key_id], known)
 
 
-async def _check_living(ledger: OpenLedger, keys: Collection[bytes], asked: bytes) -> None:
+async def _check_living(ledger: OpenLedger, keys: Collection[bytes], asked: bytes | None) -> None:
     """An answer that could not open one of the person's keys would leave entries out in silence."""
     others = set(keys) - {asked}
     if others and len(await ledger.vault.by_key_id(others)) != len(others):
@@ -279,15 +298,7 @@ async def _following(
     state: Snapshot, asked: _Asked, keys: Collection[bytes], after: Place
 ) -> AsyncIterator[list[Row]]:
     while True:
-        rows = await state.acts(
-            keys,
-            asked.roles,
-            asked.period,
-            types=asked.types,
-            size=state.pin.size,
-            after=after,
-            limit=MAX_LIMIT,
-        )
+        rows = await asked.rows(state, keys, size=state.pin.size, after=after, limit=MAX_LIMIT)
         for chunk in _chunks(rows):
             yield chunk
         if len(rows) < MAX_LIMIT:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from accountability_ledger.restricted_json import canonical
 from ledger.core.answer import Pin
 from ledger.core.answer_open import LivingSlot, OpenedEntry, SealedMissing, StoredEntry, open_entry
 from ledger.core.errors import BadAnswer
@@ -92,6 +93,28 @@ class Snapshot:
                 after.time,
                 after.seq,
                 None if types is None else list(types),
+                known or _LATEST,
+                _FOR_EVER if known is None else milliseconds(known),
+                limit,
+            )
+        return [_row(each) for each in rows]
+
+    async def service_acts(
+        self, service: str, period: Period, *, size: int, after: Place, limit: int
+    ) -> list[Row]:
+        """The entries below `size` in which a registered service acted, as `acts` gives them. The log is read through."""
+        known = period.known_at
+        named = canonical({"id": service, "kind": "service"}).removesuffix(b"}")
+        with translated():
+            rows = await self.connection.fetch(
+                _SQL.service_acts,
+                self._ledger.ledger_id,
+                b'"actor":' + named,
+                size,
+                period.since or _EARLIEST,
+                period.until,
+                after.time,
+                after.seq,
                 known or _LATEST,
                 _FOR_EVER if known is None else milliseconds(known),
                 limit,

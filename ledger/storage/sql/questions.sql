@@ -15,6 +15,16 @@ SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e.
  ORDER BY p."time", p.seq
  LIMIT $12
 
+-- name: service_acts
+-- A service stands in clear in the leaf, not in the links: the log is read through.
+SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
+  FROM entry AS e
+ WHERE e.ledger_id = $1 AND position($2::bytea IN e.leaf) > 0 AND e.seq < $3
+   AND e."time" >= $4 AND ($5::timestamptz IS NULL OR e."time" < $5) AND (e."time", e.seq) > ($6, $7)
+   AND CASE WHEN e.received IS NULL THEN e.appended <= $8 ELSE e.received <= $9 END
+ ORDER BY e."time", e.seq
+ LIMIT $10
+
 -- name: slots
 SELECT p.seq, p.slot, p.role, p.key_id, p.seg, p.j
   FROM unnest($2::integer[], $3::bigint[]) AS want (slice, seq),
