@@ -43,6 +43,8 @@ class Strike:
     seen: int = 0
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
+    """The client hung up before the held answer came."""
 
     def release(self) -> None:
         """Let the held answer through."""
@@ -138,6 +140,7 @@ class _Link:
         self._prepared: dict[bytes, str] = {}
         self._statements: list[str] = []
         self._strike: Strike | None = None
+        self._held: Strike | None = None
 
     async def run(self) -> None:
         try:
@@ -154,6 +157,8 @@ class _Link:
             pass
         finally:
             self.cut()
+            if self._held is not None:
+                self._held.abandoned.set()
 
     def cut(self) -> None:
         self._to_client.transport.abort()
@@ -218,7 +223,9 @@ class _Link:
                         strike.struck.set()
                         return
                     strike.struck.set()
+                    self._held = strike
                     await strike.released.wait()
+                    self._held = None
                 self._to_client.write(message)
                 await self._to_client.drain()
 

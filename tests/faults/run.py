@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from ledger.settings import Settings
 from streams.topics import Topics
@@ -83,6 +83,11 @@ class Run:
         self.acknowledged += await asyncio.to_thread(
             transact, self.bootstrap, self.topic, made, commit=commit
         )
+
+    async def add_partitions(self, count: int) -> None:
+        """Until there are `count`."""
+        added = self.admin.create_partitions([NewPartitions(self.topic, count)])[self.topic]
+        await asyncio.to_thread(added.result, _SECONDS)
 
     async def lag(self) -> int:
         """Records, or markers, that are not yet accounted for."""

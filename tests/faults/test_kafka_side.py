@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import NewPartitions
 
 from tests.oracle import broker, database, synthetic
 from tests.oracle.produce import transact
@@ -173,8 +172,7 @@ async def test_partitions_are_added(run: Run) -> None:
     async with run.worker() as worker:
         await run.produce(60, seed=1)
         await run.drained(worker)
-        added = run.admin.create_partitions([NewPartitions(run.topic, 5)])[run.topic]
-        await asyncio.to_thread(added.result, _SECONDS)
+        await run.add_partitions(5)
         await run.produce(200, seed=2)
         await run.drained(worker)
         assert await worker.terminate() == 0, worker.said

@@ -99,6 +99,22 @@ async def test_the_connection_is_lost_in_commit(run: Run, proxy: PostgresProxy, 
     assert await run.findings() == []
 
 
+async def test_reading_fails_while_a_commit_is_under_way(run: Run, proxy: PostgresProxy) -> None:
+    """The writer is cancelled in COMMIT because its neighbour gave up: the worker begins anew, and does not hang."""
+    async with run.worker(LEDGER_DATABASE_URL=proxy.url, **_SMALL) as worker, asyncio.timeout(_SECONDS):
+        await worker.says("started")
+        strike = proxy.arm(Fault.HOLD_REPLY, touching=_ENTRIES)
+        await run.produce(20, seed=1)
+        await strike.struck.wait()
+        await run.add_partitions(5)
+        await strike.abandoned.wait()
+        strike.release()
+        await run.produce(100, seed=2)
+        await run.drained(worker)
+        assert await worker.terminate() == 0, worker.said
+    assert await run.findings() == []
+
+
 async def test_every_connection_is_cut_and_refused_for_a_while(run: Run, proxy: PostgresProxy) -> None:
     async with run.worker(LEDGER_DATABASE_URL=proxy.url, **_SMALL) as worker, asyncio.timeout(_SECONDS):
         await run.produce(100, seed=1)
