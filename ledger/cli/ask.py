@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accountability_ledger.catalog import EVENT_TYPES
 from ledger.cli.command import Call, command
 from ledger.cli.output import Answer, View
 from ledger.cli.person import identifier
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     ("time", "time"),
+    ("type", "type"),
     ("actor", "actor"),
     ("operation", "operation"),
     ("outcome", "outcome"),
@@ -155,15 +157,19 @@ def answer_view(document: dict[str, Any]) -> View:
     return View(
         facts=facts,
         columns=[title for title, _ in shown],
-        rows=[[_cell(entry.get(key)) for _, key in shown] for entry in entries],
+        rows=[[_cell(entry, key) for _, key in shown] for entry in entries],
         notes=notes,
     )
 
 
-def _cell(value: Any) -> Any:
-    """An actor is shown by its id, a finding by its code."""
-    if isinstance(value, dict):
-        return value.get("id") or value.get("code") or value
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [each.get("code") or each.get("id") or "?" for each in value]
+def _cell(entry: dict[str, Any], key: str) -> Any:
+    """A type by its short name, a finding by its code; whoever was erased is said to be."""
+    value = entry.get(key)
+    if key == "type":
+        known = EVENT_TYPES.get(str(value))
+        return known.short if known else str(value).removeprefix("org.accountability-ledger.")
+    if key == "findings":
+        return [each["code"] for each in value or ()]
+    if value is None and entry.get(f"{key.removesuffix('_id')}_erased"):
+        return "(erased)"
     return value

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import getpass
 import inspect
+import logging
 import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import structlog
 import typer
 
 from ledger.cli.output import Format, Output
@@ -71,6 +73,8 @@ def command(
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
         def run(**given: Any) -> int:
+            if answers:
+                _quieten()
             result = function(_call(given), **given)
             if inspect.iscoroutine(result):
                 result = asyncio.run(result)
@@ -86,6 +90,17 @@ def command(
         return function
 
     return register
+
+
+def _quieten() -> None:
+    """What the libraries would log, a command says in its one sentence."""
+    root = logging.getLogger()
+    root.handlers = [logging.NullHandler()]
+    structlog.configure(processors=[_dropped])
+
+
+def _dropped(_logger: Any, _method: str, _event: Any) -> Any:
+    raise structlog.DropEvent
 
 
 def _common(answers: bool) -> list[inspect.Parameter]:

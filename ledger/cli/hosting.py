@@ -43,6 +43,7 @@ async def host(settings: Settings) -> None:
                 override_logging=False,
                 redirect_stdouts=False,
             )
+            worker.spinner = None  # it writes to the terminal even when it never shows
             _log.info("worker.started", ledger=settings.name)
             running = asyncio.create_task(worker.start())
             asked = asyncio.create_task(request.wait())

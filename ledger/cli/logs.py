@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ledger.core.errors import LedgerError
+
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
@@ -41,11 +43,28 @@ def configure() -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendered],
         )
     )
+    handler.addFilter(_unspoken)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     for ours in ("ledger", "streams"):
         logging.getLogger(ours).setLevel(logging.INFO)
+
+
+def _unspoken(record: logging.LogRecord) -> bool:
+    """Leaves out the steps that Faust's services announce, and of an exception among a message's arguments all but its
+    type: what it quotes may be a value of an event.
+    """
+    if record.levelno < logging.WARNING and isinstance(record.msg, str) and record.msg.startswith("[^"):
+        return False
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            type(each).__qualname__
+            if isinstance(each, BaseException) and not isinstance(each, LedgerError)
+            else each
+            for each in record.args
+        )
+    return True
 
 
 def _without_values(_logger: Any, _method: str, event: EventDict) -> EventDict:

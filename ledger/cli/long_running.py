@@ -11,7 +11,7 @@ import typer
 from ledger.cli import logs
 from ledger.cli.command import Call, command
 from ledger.cli.output import console
-from ledger.cli.run_file import held
+from ledger.cli.run_file import announce_api, held
 from ledger.cli.up import Up
 
 if TYPE_CHECKING:
@@ -53,8 +53,13 @@ def add_to(app: typer.Typer) -> None:
         given = {"api_host": address, "api_port": port, "metrics_port": metrics_port}
         settings = call.settings.model_copy(update={k: v for k, v in given.items() if v is not None})
         logs.configure()
+
+        def announced(address: str) -> None:
+            announce_api(settings, address)
+            console().print(f"The API listens on {address}")
+
         with held(settings.run_directory, "api"):
-            run(lambda: serve_api(settings, _announced))
+            run(lambda: serve_api(settings, announced))
 
     @command(app, "up", example="ledger up", answers=False)
     def up(call: Call) -> None:
@@ -64,10 +69,6 @@ def add_to(app: typer.Typer) -> None:
         `ledger serve` and `ledger embedded start` start each part alone. Ctrl-C stops all, in order.
         """
         run(lambda: Up(call.settings, console()).run())
-
-
-def _announced(address: str) -> None:
-    console().print(f"The API listens on {address}")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ledger.cli import run_file
 from ledger.cli.command import Call, command
 from ledger.cli.doctor import examine
 from ledger.cli.output import Answer, View
@@ -87,7 +88,13 @@ def add_to(app: typer.Typer) -> None:
         async with open_ledger(
             settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
         ) as ledger:
-            found = await status(ledger, addresses, topics)
+            found = await status(
+                ledger,
+                addresses,
+                topics,
+                api=run_file.api_address(settings),
+                embedded=settings.embedded_postgres,
+            )
         call.output.show(Answer(found, _status_view(found)))
 
 
@@ -100,6 +107,8 @@ def _status_view(found: dict[str, Any]) -> View:
         ("root", found["root"]),
         ("lag", found["lag"]),
         *((f"records {name}", counts[name]) for name in ("appended", "rejected", "duplicate", "conflict")),
-        *((name, found[name]) for name in ("unregistered", "last_checkpoint") if name in found),
+        ("entries with unregistered values", found["unregistered"]),
+        ("last appended", found["appended"]),
+        ("API", found["services"]["api"]),
     ]
     return View(facts=facts, notes=("Addresses and keys: `ledger status --json`.",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path  # noqa: TC003 -- Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from ledger.cli.ask import asker_of
 from ledger.cli.command import Call, command
 from ledger.cli.output import Answer, View
 from ledger.cli.progress import reported
-from ledger.core import base64url, own
+from ledger.core import own
 from ledger.core.errors import BadInput
 from ledger.services import resolve
 from ledger.storage.log_reader import checkpoint, export_log, inclusion
@@ -23,7 +24,9 @@ from ledger.storage.verify import verify
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from ledger.storage.log_reader import ExportResult
     from ledger.storage.opening import OpenLedger
+    from ledger.storage.verify import Report
 
 # What a verification says where no witness is configured, and its exit code. A ledger with witnesses configured but
 # without their quorum is inconclusive (5); one without any witness cannot be asked for a quorum.
@@ -61,7 +64,10 @@ def add_to(app: typer.Typer) -> None:
         """Prints the proof that an entry is in the log (RFC 6962): leaf hash, path, root. Not recorded."""
         async with open_of(call) as ledger:
             proof = await inclusion(ledger, seq, size)
-        call.output.show(Answer(proof, View(facts=list(proof.items()))))
+        facts = [(name, proof[name]) for name in ("seq", "size", "leaf_hash", "root")]
+        facts += [("proof" if n == 0 else "", each) for n, each in enumerate(proof["proof"])]
+        note = "As one text to hand over (C2SP tlog-proof): `tlog_proof` of --json."
+        call.output.show(Answer(proof, View(facts=facts, notes=[note])))
 
     @command(app, "verify", example="ledger verify --from-checkpoint checkpoint.txt")
     async def verify_command(
@@ -98,10 +104,12 @@ def add_to(app: typer.Typer) -> None:
             "ok": report.ok,
             "verdicts": rows,
             "size": report.size,
-            "root": base64url.encode(report.root),
+            "root": standard_base64(report.root),
             "witnesses": UNWITNESSED,
         }
         notes = [UNWITNESSED]
+        if report.left_out:
+            notes.append(f"{report.left_out} more verdicts are left out here.")
         if recorded is not None:
             notes.append(f"Recorded as entry {recorded}.")
         view = View(
@@ -123,14 +131,14 @@ def add_to(app: typer.Typer) -> None:
         """
         async with open_of(call) as ledger:
             with reported("Exporting") as progress:
-                done = await export_log(ledger, directory, progress)
+                done = await export_log(ledger, directory, progress, asker=asker_of(call))
         document = _exported(done)
         call.output.show(Answer(document, View(facts=list(document.items()))))
 
 
-def verified_entry(asker: Asker, report: Any, *, vault: bool) -> OwnEntry:
+def verified_entry(asker: Asker, report: Report, *, vault: bool) -> OwnEntry:
     """The entry that records a clean verification. Its reason and case are sealed to the asker."""
-    data = {"size": report.size, "root": base64url.encode(report.root), "vault": vault}
+    data = {"size": report.size, "root": standard_base64(report.root), "vault": vault}
     return OwnEntry(
         own.type_name("ledger.verified"),
         data,
@@ -140,8 +148,13 @@ def verified_entry(asker: Asker, report: Any, *, vault: bool) -> OwnEntry:
     )
 
 
-def _exported(done: Any) -> dict[str, Any]:
-    return {"size": done.size, "root": base64url.encode(done.root), "seq": done.seq}
+def standard_base64(root: bytes) -> str:
+    """A root as checkpoints write it (C2SP tlog-checkpoint)."""
+    return base64.b64encode(root).decode("ascii")
+
+
+def _exported(done: ExportResult) -> dict[str, Any]:
+    return {"size": done.size, "root": standard_base64(done.root), "files": done.files, "seq": done.seq}
 
 
 def _read(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ledger.settings import Settings
+
 _MARK = "ledger"
+_API_ADDRESS = "api.address"
 
 
 def running(directory: Path, part: str) -> Running | None:
@@ -41,3 +45,25 @@ def held(directory: Path, part: str) -> Iterator[None]:
         # Another one may have started in our place; its file is its own.
         if path.exists() and path.read_text(encoding="ascii").strip() == str(os.getpid()):
             path.unlink()
+
+
+def announce_api(settings: Settings, address: str) -> None:
+    """Notes where the API listens: with port 0 the settings do not say."""
+    (settings.run_directory / _API_ADDRESS).write_text(f"{address}\n", encoding="ascii")
+
+
+def forget_api(settings: Settings) -> None:
+    """Before a start: what an earlier API said counts no more."""
+    (settings.run_directory / _API_ADDRESS).unlink(missing_ok=True)
+
+
+def api_announced(settings: Settings) -> bool:
+    return (settings.run_directory / _API_ADDRESS).exists()
+
+
+def api_address(settings: Settings) -> str:
+    """Where the API of this directory listens, or is to listen once it runs."""
+    if running(settings.run_directory, "api") is not None:
+        with contextlib.suppress(OSError):
+            return (settings.run_directory / _API_ADDRESS).read_text(encoding="ascii").strip()
+    return f"http://{settings.api_host}:{settings.api_port}"

@@ -76,10 +76,14 @@ class Up:
             self._to.print(f"The {part} runs already, as process {found.pid}.")
             return
         command = self._command(part)
+        if part == "api":
+            run_file.forget_api(self._settings)
         started = await asyncio.to_thread(process.spawn, command, detached=False)
         self._started.append(started)
         async with asyncio.timeout(_READY_SECONDS):
-            while (named := run_file.running(directory, part)) is None or named.pid != started.pid:
+            while run_file.running(directory, part) != started or (
+                part == "api" and not run_file.api_announced(self._settings)
+            ):
                 if not started.alive():
                     raise Unreachable(with_log_tail(f"The {part} ended while it was starting.", command.log))
                 if request.is_set():
@@ -103,7 +107,7 @@ class Up:
     def _welcome(self) -> None:
         settings = self._settings
         self._to.print(f"The ledger {settings.name} is up.")
-        self._to.print(f"  API     http://{settings.api_host}:{settings.api_port}/v1/ledgers/{settings.name}")
+        self._to.print(f"  API     {run_file.api_address(settings)}/v1/ledgers/{settings.name}")
         self._to.print(f"  login   the bearer token in {settings.token_file}")
         self._to.print(f"  logs    {settings.home / 'log'}")
         self._to.print("  try     ledger demo-data --out month.ndjson && ledger publish --raw month.ndjson")
