@@ -59,7 +59,7 @@ class LogVerifier:
         self._head, self._intake, self._checkpoint, self._origin = head, intake, checkpoint, origin
         self._slices = sorted(slices, key=lambda row: row.first_seq)
         self._slice_starts = [row.first_seq for row in self._slices]
-        self._tree = Tree(self.findings, head)
+        self._tree = Tree(self.findings, head.size, head.prev if head.size else None)
         self._order = Order(self.findings, origin)
         self._columns = Columns(self.findings)
         self._blobs = Blobs(self.findings)
@@ -110,7 +110,7 @@ class LogVerifier:
         head = self._head
         damaged = self._places.finish(strays)
         self._look_for_losses()
-        self._tree.finish()
+        self._tree.finish(head.root, head.frontier)
         if not damaged:
             self._order.finish(head)
         if head.origin != self._origin:
@@ -160,7 +160,7 @@ class LogVerifier:
             if seq in unbelieved or astray or leaf is None:
                 if found.fault and seq not in unbelieved and not astray:
                     self.findings.add(found.fault, seq, found.detail)
-                self._skip(row, leaf)
+                self._skip(row)
                 self.links.skip(links)
                 continue
             self._order.check(seq, leaf)
@@ -192,23 +192,15 @@ class LogVerifier:
             if last.leaf and last.leaf.leaf and not last.astray and batch.size - 1 not in unbelieved:
                 self._order.check_batch(batch, last.leaf.leaf)
 
-    def _skip(self, row: EntryRow, leaf: Leaf | None) -> None:
+    def _skip(self, row: EntryRow) -> None:
         """Follows a leaf that has a verdict already only so far that what comes after it is not blamed for it."""
         self._order.skip()
         if row.type == PERSON_ERASED:
             self.links.excuse()
         if row.topic_id is not None:
             self._excused += 1
-        elif leaf is None and row.type in (DUPLICATE, SKIPPED):
+        elif row.type in (DUPLICATE, SKIPPED):
             self._excused += _ANY_NUMBER
-        if leaf is not None and leaf.via.api is UNSET:
-            offset = int(leaf.via.offset or 0)
-            self._offsets.unbelieved(
-                (str(leaf.via.topic_id), int(leaf.via.partition or 0)), offset, offset + 1
-            )
-        elif leaf is not None and leaf.event.type in (DUPLICATE, SKIPPED):
-            for _, partition, start, end in _accounts(leaf):
-                self._offsets.unbelieved(partition, start, end)
 
     def _slice_of(self, seq: int) -> int:
         at = bisect_right(self._slice_starts, seq) - 1

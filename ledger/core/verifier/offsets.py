@@ -100,11 +100,6 @@ class Offsets:
                 "offset-not-covered", seq, "The entry accounts for an offset that another entry accounts for."
             )
 
-    def unbelieved(self, partition: Partition, start: int, end: int) -> None:
-        """What an entry that has a verdict already accounted for, as far as its row still says."""
-        if 0 <= start < end:
-            self._covered.setdefault(partition, Intervals()).add(start, end)
-
     def finish(self, intake: Iterable[IntakeRow], excused: int) -> None:
         """Compares with the positions. Up to `excused` offsets without an entry are explained by entries that are
         missing or changed, and have a verdict of their own.

@@ -22,7 +22,8 @@ _NEVER = "9999-12-31T23:59:59.999999Z"
 class Order:
     """Follows origin, segments and clock. `skip` tells it of a leaf that cannot be believed."""
 
-    def __init__(self, findings: Findings, origin: str) -> None:
+    def __init__(self, findings: Findings, origin: str, *, batched: bool = True) -> None:
+        """`batched` where the sizes at which batches end are known."""
         self._findings = findings
         self._origin = origin
         self.seg = 0
@@ -32,6 +33,7 @@ class Order:
         self._appended = ""
         self._skipped = 0
         self._damaged = False
+        self._batched = batched
         self._batch_sizes: set[int] = {0}
 
     def skip(self) -> None:
@@ -77,7 +79,7 @@ class Order:
         """One transaction has one clock, so where the clock moves a batch begins."""
         if appended < self._appended:
             self._findings.add("broken-order", seq, "The leaf's clock goes back.")
-        if not self._skipped and seq not in self._batch_sizes:
+        if self._batched and not self._skipped and seq not in self._batch_sizes:
             self._findings.add(
                 "changed-batch", None, f"No recorded head has the size {seq}, where the clock moved."
             )

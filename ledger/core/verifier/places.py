@@ -154,6 +154,6 @@ class Places:
                 self._findings.add("reordered", seq, f"The leaf of seq {leaf_seq} stands here.")
             elif digest == self._head.prev and leaf_seq > seq:
                 self._findings.add("gap", seq, "Entries are missing, and the last one was renumbered.")
-                self.lost = True
+                self.missing = self.lost = True
             else:
                 self._findings.add("changed-leaf", seq, "The leaf says another seq than its place.")

@@ -22,7 +22,7 @@ from ledger.core.verifier.verdicts import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ledger.core.verifier.stored import BatchRow, HeadRow, TileRow
+    from ledger.core.verifier.stored import BatchRow, TileRow
     from ledger.core.verifier.verdicts import Findings
 
 _FIRST_PREV = hash_text(FIRST_PREV)
@@ -73,9 +73,11 @@ def _leaf_verdict(seq: int) -> Verdict:
 class Tree:
     """Follows the hashes of a log from its first leaf on."""
 
-    def __init__(self, findings: Findings, head: HeadRow) -> None:
+    def __init__(self, findings: Findings, size: int, prev: bytes | None = None) -> None:
+        """`size` is that of the head, `prev` the hash of the last leaf where the head has it."""
         self._findings = findings
-        self._head = head
+        self._size = size
+        self._prev = prev
         self._settled = Frontier()  # what is beyond doubt, and the likelier hashes since then
         self._since: list[bytes] = []
         self._edge = TileEdge()
@@ -143,8 +145,8 @@ class Tree:
 
     def _claim(self, seq: int, following: Sequence[Place]) -> str | None:
         """The `prev` that the place at `seq`, just behind a chunk, claims; the head's, behind the last leaf."""
-        if seq == self._head.size:
-            return hash_text(self._head.prev)
+        if seq == self._size:
+            return hash_text(self._prev) if self._prev is not None else None
         return following[0].prev if following and not following[0].astray else None
 
     def _judge(
@@ -183,7 +185,7 @@ class Tree:
         place, seq = around[index], start + index
         tile = tiles.get((0, seq // WIDTH))
         at = seq % WIDTH * _HASH
-        in_tile = tile.hashes[at : at + _HASH] if tile else None
+        in_tile = (tile.hashes[at : at + _HASH] or None) if tile else None
         if index + 1 < len(around):
             following = around[index + 1]
             claim = None if following.astray else following.prev
@@ -235,7 +237,7 @@ class Tree:
         return tile
 
     def _link_verdict(self, seq: int) -> Verdict:
-        if seq == self._head.size:
+        if seq == self._size:
             return Verdict("changed-head", None, "The head does not hold the hash of the last leaf.")
         return Verdict("broken-link", seq, "The leaf names another leaf than the one before it.")
 
@@ -331,14 +333,15 @@ class Tree:
             ):
                 self._say(tile_verdict(tile.level, tile.index))
 
-    def finish(self) -> None:
-        """Compares the head, and says what no recorded root could settle."""
-        size = self._head.size
+    def finish(self, root: bytes | None = None, frontier: bytes | None = None) -> None:
+        """Compares the head's root and frontier where it has them, and says what no recorded root could settle."""
+        size = self._size
         if self.lost or self._settled.size + len(self._since) != size:
             if self._doubts:
                 self._settle(self._doubts[-1].seq + 1, {})
             return
-        self._compare(Recorded(size, "head", self._head.root, self._head.prev), None)
+        if root is not None:
+            self._compare(Recorded(size, "head", root, self._prev), None)
         doubted = min((doubt.seq for doubt in self._doubts), default=None)
         self._settle(size, {})
         for each in self._unmatched:
@@ -352,7 +355,7 @@ class Tree:
             self._findings.add("changed-head", None, "The head's root is not that of the leaves.")
         elif unmatched:
             self._bad_root(unmatched[0].size, "recorded head")
-        elif not self._unmatched and self._head.frontier != self._settled.to_bytes():
+        elif not self._unmatched and frontier is not None and frontier != self._settled.to_bytes():
             self._findings.add("changed-head", None, "The head's frontier is not that of the leaves.")
 
     def root(self) -> bytes | None:
