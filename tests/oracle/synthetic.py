@@ -43,25 +43,25 @@ class Mix:
 def events(count: int, seed: int, mix: Mix = Mix(), source: str = SOURCE) -> Iterator[Made]:
     """`count` values in an order that depends on the seed alone; ids and times are of now."""
     draw = random.Random(seed)
-    made: list[tuple[bytes, dict[str, Any]]] = []
+    earlier: list[tuple[bytes, dict[str, Any]]] = []
     for number in range(count):
         chance = draw.randrange(1000)
         key = b"%016x" % draw.getrandbits(64)
-        if made and chance < mix.duplicates:
-            key, event = draw.choice(made)
-            yield _sound(key, event)
-        elif made and chance < mix.duplicates + mix.conflicts:
-            key, event = draw.choice(made)
+        if earlier and chance < mix.duplicates:
+            key, event = draw.choice(earlier)
+            yield made(key, event)
+        elif earlier and chance < mix.duplicates + mix.conflicts:
+            key, event = draw.choice(earlier)
             data = {**event["data"], "record_count": number + 1_000_000}
             other = {**event, "data": data}
-            made.append((key, other))
-            yield _sound(key, other)
+            earlier.append((key, other))
+            yield made(key, other)
         elif chance < mix.duplicates + mix.conflicts + mix.poison:
             yield Made(key, draw.choice(_POISON), source, "", sound=False)
         else:
             event = access(draw.randrange(50), number, source)
-            made.append((key, event))
-            yield _sound(key, event)
+            earlier.append((key, event))
+            yield made(key, event)
 
 
 def access(person: int, number: int, source: str = SOURCE) -> dict[str, Any]:
@@ -98,5 +98,6 @@ def encode(event: dict[str, Any]) -> bytes:
     return json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _sound(key: bytes, event: dict[str, Any]) -> Made:
+def made(key: bytes, event: dict[str, Any]) -> Made:
+    """A sound event as it is produced."""
     return Made(key, encode(event), event["source"], event["id"], sound=True)
