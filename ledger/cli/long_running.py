@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from ledger.cli.up import Up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from ledger.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,18 +51,11 @@ def add_to(app: typer.Typer) -> None:
 
         Asks for the bearer token that lies in the token file (`ledger up` says where). SIGTERM ends it in order.
         """
-        from ledger.api.serve import run as serve_api  # noqa: PLC0415 -- the web packages; only this needs them
-
         given = {"api_host": address, "api_port": port, "metrics_port": metrics_port}
         settings = call.settings.model_copy(update={k: v for k, v in given.items() if v is not None})
         logs.configure()
-
-        def announced(address: str) -> None:
-            announce_api(settings, address)
-            console().print(f"The API listens on {address}")
-
         with held(settings.run_directory, "api"):
-            run(lambda: serve_api(settings, announced))
+            run(lambda: _serve(settings))
 
     @command(app, "up", example="ledger up", answers=False)
     def up(call: Call) -> None:
@@ -69,6 +65,28 @@ def add_to(app: typer.Typer) -> None:
         `ledger serve` and `ledger embedded start` start each part alone. Ctrl-C stops all, in order.
         """
         run(lambda: Up(call.settings, console()).run())
+
+
+async def _serve(settings: Settings) -> None:
+    from ledger.api.serve import run as serve_api  # noqa: PLC0415 -- the web packages; only this needs them
+
+    stop = asyncio.Event()
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = True
+        stop.set()
+
+    def announced(address: str) -> None:
+        # Both signals end it in order; Ctrl-C also reads as interrupted (exit code 130).
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+        announce_api(settings, address)
+        console().print(f"The API listens on {address}")
+
+    await serve_api(settings, announced, stop=stop)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

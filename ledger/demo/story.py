@@ -318,7 +318,7 @@ def _size(count: int) -> str:
 
 
 def _verify_offline(directory: Path) -> tuple[int, str]:
-    """The offline verifier as its own program; its exit code and last line."""
+    """The offline verifier as its own program; its exit code and first line."""
     ran = subprocess.run(
         [sys.executable, "-m", "ledger.verify_cli", str(directory), "--key", str(directory / "log.pub")],
         capture_output=True,
@@ -326,4 +326,4 @@ def _verify_offline(directory: Path) -> tuple[int, str]:
         check=False,
     )
     lines = (ran.stdout + ran.stderr).strip().splitlines()
-    return ran.returncode, lines[-1] if lines else ""
+    return ran.returncode, lines[0] if lines else ""
