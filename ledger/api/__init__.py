@@ -1,1 +1,1 @@
-
+"""The HTTP API: events in, answers and the log out."""

@@ -1,0 +1,72 @@
+"""What the API is made of, built at the entry point and handed down."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from ledger.api.handles import Handles
+from ledger.api.sending import Sender
+from ledger.api.token import load_token
+from ledger.services import resolve
+from ledger.storage.opening import open_ledger
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ledger.api.token import Token
+    from ledger.settings import Settings
+    from ledger.storage.opening import OpenLedger
+
+
+class Metrics:
+    """The API's metrics, in a registry of their own. Labels are routes as declared, never what a caller wrote."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ledger_api_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "ledger_api_request_seconds", "Time to answer", ["route"], registry=self.registry
+        )
+        self.events = Counter("ledger_api_events", "Events sent in", ["outcome"], registry=self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """The parts of the API of one ledger. `require_reason`: a read without Ledger-Reason is refused (428)."""
+
+    settings: Settings
+    ledger: OpenLedger
+    topics: Topics
+    sender: Sender
+    token: Token
+    handles: Handles = field(default_factory=Handles)
+    metrics: Metrics = field(default_factory=Metrics)
+    require_reason: bool = False
+
+
+@asynccontextmanager
+async def assemble(settings: Settings) -> AsyncIterator[ApiParts]:
+    """Opens the ledger; makes the token at the first start."""
+    addresses = resolve(settings)
+    token = load_token(settings.token_file)
+    async with open_ledger(
+        settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
+    ) as ledger:
+        sender = Sender(settings, addresses.kafka_bootstrap, ledger.keyring.message_key_salt)
+        try:
+            yield ApiParts(
+                settings=settings,
+                ledger=ledger,
+                topics=Topics(settings, addresses.kafka_bootstrap),
+                sender=sender,
+                token=token,
+            )
+        finally:
+            await sender.close()

@@ -1,0 +1,63 @@
+"""The bodies of requests and answers, as OpenAPI describes them."""
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+
+class Person(Struct, frozen=True, forbid_unknown_fields=True):
+    """A typed identifier: `email:`, `phone:` (E.164), `user:`, else `id:`. It travels in a body, never in a URL."""
+
+    identifier: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class Handle(Struct, frozen=True):
+    """What stands for a person in URLs, for `expires_in` seconds."""
+
+    handle: str
+    expires_in: int
+
+
+class Pinned(Struct, frozen=True):
+    """The tree that an answer speaks of; `root` in standard base64."""
+
+    size: int
+    root: str
+
+
+AnswerDocument = dict[str, Any]
+"""An answer: `schema`, `ledger`, `subject` or `actor`, `from`, `to`, `known_at`, `query_seq`, `checkpoint` (`Pinned`),
+`entries`, `next_cursor`; with `format=ndjson` or `csv` the entries alone, the rest in headers."""
+
+
+class EventResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one event. `ok`: Kafka acknowledged it; with `Prefer: wait`, the ledger has it as an event.
+    `reason` and `message` where it was refused. After the commit: `seq` of its entry, `outcome` (appended, duplicate,
+    rejected, conflict), `leaf_hash` (standard base64) and the signed `receipt`.
+    """
+
+    index: int
+    ok: Annotated[bool, Meta(description="Whether it was taken")]
+    topic: str | UnsetType = UNSET
+    partition: int | UnsetType = UNSET
+    offset: int | UnsetType = UNSET
+    seq: int | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
+    leaf_hash: str | UnsetType = UNSET
+    receipt: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class EventResults(Struct, frozen=True):
+    """One result an event, in the order in which they were sent."""
+
+    results: list[EventResult]
+
+
+class Readiness(Struct, frozen=True):
+    """Whether questions can be answered now."""
+
+    ready: bool
+    database: bool
+    vault: bool
