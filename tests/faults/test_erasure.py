@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import pytest
 
 from ledger.core import base64url
 from ledger.core.seal import SealBroken, associated_data, unseal
@@ -26,11 +27,20 @@ _PERSON = "email:person3@example.com"
 _SECONDS = 60.0
 
 
-async def test_an_erasure_between_prepare_and_append(run: Run) -> None:
+@pytest.mark.parametrize("nth", [1, 3])
+async def test_an_erasure_between_prepare_and_append(run: Run, nth: int) -> None:
+    """At the third batch the stopped worker may hold the head besides: then its session is ended, and it goes on."""
     home = Path(run.env["LEDGER_HOME"])
     made = [synthetic.made(b"%d" % number, synthetic.access(3, number)) for number in range(120)]
-    await run.produce_these(*made)
-    async with run.worker("prepared:3:stop", LEDGER_BATCH_RECORDS="20") as worker, asyncio.timeout(_SECONDS):
+    await run.produce_these(*made[:20])
+    async with run.worker() as before:
+        await run.drained(before)
+        assert await before.terminate() == 0, before.said
+    await run.produce_these(*made[20:])
+    async with (
+        run.worker(f"prepared:{nth}:stop", LEDGER_BATCH_RECORDS="20") as worker,
+        asyncio.timeout(_SECONDS),
+    ):
         await worker.says("struck prepared")
         async with open_ledger(
             "main", run.databases.ledger_url, run.databases.vault_url, home / "keys"
