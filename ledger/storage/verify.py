@@ -7,7 +7,8 @@ the present one is judged; so memory stays the same however long the log is.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+import gc
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from ledger.storage.sql import load
 from ledger.storage.verify_vault import VaultCheck
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     import asyncpg
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from ledger.storage.vault import Vault
 
 _SQL = load("verify")
-_CHUNK = 16 * WIDTH
+_CHUNK = 4 * WIDTH
 _SEEN_AT_ONCE = 5000
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -91,7 +92,8 @@ async def verify(
             for verdict, detail in tables.refused:
                 verifier.findings.add(verdict, None, detail)
             check = VaultCheck(ledger, vault, origin, verifier) if vault else None
-            await _run(tables, verifier, check, progress)
+            with _fewer_collections():
+                await _run(tables, verifier, check, progress)
             if check:
                 await check.finish(database)
     verdicts = verifier.findings.sorted()
@@ -113,6 +115,17 @@ async def _run(
             progress(chunk.end, tables.end)
     verifier.finish(await tables.strays())
     await _answer_covers(tables, verifier)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Rows by the thousand come and go without cycles: collecting garbage as often as usual takes a third of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 async def _answer_covers(tables: _Tables, verifier: LogVerifier) -> None:

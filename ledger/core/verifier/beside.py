@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import UNSET
@@ -17,12 +16,15 @@ from ledger.core.verifier.read_leaf import hash_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from ledger.core.verifier.read_leaf import Leaf
     from ledger.core.verifier.stored import EntryRow, SealedRow, SeenRow
     from ledger.core.verifier.verdicts import Findings
 
 _DIGEST = 16
+_NO_PLACE = (None, None, None, None)
+_COLUMNS = ("appended", "time", "type", "slice", "topic_id", "partition", "offset", "received")
 
 
 class Columns:
@@ -33,28 +35,29 @@ class Columns:
         self._topics: dict[str, UUID] = {}
         self._clock: tuple[datetime | None, str] = (None, "")
 
-    def check(self, row: EntryRow, leaf: Leaf, slice_: int) -> None:
-        wrong = []
+    def check(self, row: EntryRow, leaf: Leaf, moment: datetime | None, slice_: int) -> None:
+        """`moment` is the leaf's `event.time`, `slice_` the slice that the row should lie in."""
         if row.appended != self._clock[0]:
             self._clock = (row.appended, encode_clock(row.appended).decode())
-        if self._clock[1] != leaf.appended:
-            wrong.append("appended")
-        if row.time != _moment(leaf.event.time):
-            wrong.append("time")
-        if row.type != leaf.event.type:
-            wrong.append("type")
         via = leaf.via
-        if via.api is not UNSET:
-            expected = (None, None, None, None)
+        if via.api is UNSET:
+            topic_id = self._topic(str(via.topic_id))
+            place: tuple[Any, ...] = (topic_id, via.partition, via.offset, via.received)
         else:
-            expected = (self._topic(str(via.topic_id)), via.partition, via.offset, via.received)  # type: ignore[assignment]
-        found = (row.topic_id, row.partition, row.offset, row.received)
+            place = _NO_PLACE
+        expected = (leaf.appended, moment, leaf.event.type, slice_, *place)
+        found = (
+            self._clock[1],
+            row.time,
+            row.type,
+            row.slice,
+            row.topic_id,
+            row.partition,
+            row.offset,
+            row.received,
+        )
         if found != expected:
-            names = ("topic_id", "partition", "offset", "received")
-            wrong += [name for name, a, b in zip(names, found, expected, strict=True) if a != b]
-        if row.slice != slice_:
-            wrong.append("slice")
-        if wrong:
+            wrong = [name for name, a, b in zip(_COLUMNS, found, expected, strict=True) if a != b]
             self._findings.add("changed-column", row.seq, f"Not as in the leaf: {', '.join(wrong)}.")
 
     def _topic(self, text: str) -> UUID:
@@ -62,13 +65,6 @@ class Columns:
         if topic_id is None:
             topic_id = self._topics[text] = UUID(bytes=base64url.decode(text))
         return topic_id
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 class Blobs:
@@ -91,26 +87,31 @@ class Blobs:
         who = leaf.who
         if not who and not rows:
             return
-        found = {row.slot: row for row in rows}
-        missing = False
+        at, count, missing = 0, len(rows), False
         for slot, person in enumerate(who):
-            row = found.pop(slot, None)
-            if row is None:
+            if at == count or rows[at].slot != slot:
                 missing = True
-            elif hash_text(sha256(row.blob).digest()) != person.s:
-                self._findings.add(
-                    "changed-blob", seq, f"The blob of slot {slot} is not the one that the leaf names."
-                )
+                continue
+            row = rows[at]
+            at += 1
+            if hash_text(sha256(row.blob).digest()) != person.s:
+                detail = f"The blob of slot {slot} is not the one that the leaf names."
+                self._findings.add("changed-blob", seq, detail)
             elif row.slice != slice_:
-                self._findings.add(
-                    "changed-column", seq, f"The blob of slot {slot} lies in another slice than its entry."
-                )
-        if found or len(rows) > len(who):
-            self._findings.add("changed-blob", seq, "There is a blob that belongs to no slot of the leaf.")
+                detail = f"The blob of slot {slot} lies in another slice than its entry."
+                self._findings.add("changed-column", seq, detail)
+            while at < count and rows[at].slot == slot:  # in another slice
+                at = self._too_many(seq, at)
+        while at < count:
+            at = self._too_many(seq, at)
         if missing:
             self._miss(seq)
         elif who:
             self._neutral = seq + 1
+
+    def _too_many(self, seq: int, at: int) -> int:
+        self._findings.add("changed-blob", seq, "There is a blob that belongs to no slot of the leaf.")
+        return at + 1
 
     def _miss(self, seq: int) -> None:
         # Only entries without slots since the last missing one: the same run goes on.

@@ -6,13 +6,13 @@ segment, so that none was taken out or put in between.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from ledger.core.verifier.read_leaf import Leaf
@@ -40,40 +40,41 @@ class Links:
         self._introduced = 0
         self._keys_erased: int | None = 0
 
-    def check(self, seq: int, leaf: Leaf, rows: Sequence[LinkRow], slice_: int) -> None:
+    def check(
+        self, seq: int, leaf: Leaf, moment: datetime | None, rows: Sequence[LinkRow], slice_: int
+    ) -> None:
+        """`moment` is the leaf's `event.time`; `rows` are sorted by slot."""
         who = leaf.who
         if not who and not rows:
             return
-        if leaf.seg != self._seg:
-            self._close(leaf.seg)
-        moment = _moment(leaf.event.time)
-        found = {row.slot: row for row in rows}
+        seg = leaf.seg
+        if seg != self._seg:
+            self._close(seg)
+        at, count = 0, len(rows)
         for slot, person in enumerate(who):
-            row = found.pop(slot, None)
-            if row is None:
+            if at == count or rows[at].slot != slot:
                 self._unlinked(seq, person.t, introduces=person.n is not UNSET)
                 continue
-            wrong = [
-                name
-                for name, a, b in (
-                    ("role", row.role, person.r),
-                    ("seg", row.seg, leaf.seg),
-                    ("time", row.time, moment),
-                    ("slice", row.slice, slice_),
-                )
-                if a != b
-            ]
-            if person.n is not UNSET and row.j != 1:
-                wrong.append("j")
-            if wrong:
-                self._findings.add(
-                    "changed-link", seq, f"The link of slot {slot} does not fit the leaf: {', '.join(wrong)}."
-                )
+            row = rows[at]
+            at += 1
+            if (
+                row.role != person.r
+                or row.seg != seg
+                or row.time != moment
+                or row.slice != slice_
+                or (row.j != 1 and person.n is not UNSET)
+            ):
+                self._findings.add("changed-link", seq, f"The link of slot {slot} does not fit the leaf.")
             self._count(seq, row)
-        for row in found.values():
-            self._count(seq, row)
-        if found or len(rows) > len(who):
-            self._findings.add("changed-link", seq, "There is a link that belongs to no slot of the leaf.")
+            while at < count and rows[at].slot == slot:  # in another slice
+                at = self._too_many(seq, rows[at], at)
+        while at < count:
+            at = self._too_many(seq, rows[at], at)
+
+    def _too_many(self, seq: int, row: LinkRow, at: int) -> int:
+        self._findings.add("changed-link", seq, "There is a link that belongs to no slot of the leaf.")
+        self._count(seq, row)
+        return at + 1
 
     def skip(self, rows: Sequence[LinkRow]) -> None:
         """Links of a leaf that cannot be believed: only their counters are followed."""
@@ -151,10 +152,3 @@ class Links:
             detail = f"The links of {self._introduced} keys are gone, but {self._keys_erased} were erased."
             self._findings.add("changed-link", None, detail)
         self._close(self._seg + 1)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None

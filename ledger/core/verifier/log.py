@@ -6,7 +6,8 @@ It keeps no more than two chunks, the counters of one segment, and what it found
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec import UNSET
 
@@ -16,6 +17,7 @@ from ledger.core.verifier.links import Links
 from ledger.core.verifier.offsets import Offsets
 from ledger.core.verifier.order import Order
 from ledger.core.verifier.places import Places
+from ledger.core.verifier.stored import LinkRow, SealedRow, SeenRow
 from ledger.core.verifier.tree import Recorded, Tree, recorded_roots
 from ledger.core.verifier.verdicts import Findings
 
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
     from ledger.core.verifier.living import Living
     from ledger.core.verifier.places import Stored
     from ledger.core.verifier.read_leaf import Leaf
-    from ledger.core.verifier.stored import Chunk, EntryRow, HeadRow, IntakeRow, SealedRow, SliceRow, Stray
+    from ledger.core.verifier.stored import Chunk, EntryRow, HeadRow, IntakeRow, SliceRow, Stray
     from ledger.core.verifier.tree import Place
 
 SEALED_EXPIRED = type_name("ledger.sealed-expired")
 PERSON_ERASED = type_name("ledger.person-erased")
 _ANY_NUMBER = 2**53
+_Row = TypeVar("_Row", SealedRow, LinkRow, SeenRow)
 
 
 class _Held(NamedTuple):
@@ -148,30 +151,30 @@ class LogVerifier:
         places = [each.place() for each in stored]
         unbelieved = self._tree.check(chunk.start, places, following, chunk.tiles, self._recorded(chunk))
         self._order.batches(list(chunk.batches))
-        rows = _Beside(chunk)
+        sealed, links, seen = _by_seq(chunk.sealed), _by_seq(chunk.links), _by_seq(chunk.seen)
         for index, (row, found, astray) in enumerate(stored):
             seq = chunk.start + index
-            sealed, links, seen = rows.take(seq)
             if row is None or found is None:
                 self._order.skip()
-                self.links.skip(links)
+                self.links.skip(links.get(seq, ()))
                 continue
             leaf = found.leaf
             if seq in unbelieved or astray or leaf is None:
                 if found.fault and seq not in unbelieved and not astray:
                     self.findings.add(found.fault, seq, found.detail)
                 self._skip(row)
-                self.links.skip(links)
+                self.links.skip(links.get(seq, ()))
                 continue
             self._order.check(seq, leaf)
             slice_ = self._slice_of(seq)
-            self._columns.check(row, leaf, slice_)
-            self._blobs.check(seq, leaf, sealed, slice_)
-            self.links.check(seq, leaf, links, slice_)
-            self._seen.check(seq, leaf, seen)
+            moment = _moment(leaf.event.time)
+            self._columns.check(row, leaf, moment, slice_)
+            self._blobs.check(seq, leaf, sealed.get(seq, ()), slice_)
+            self.links.check(seq, leaf, moment, links.get(seq, ()), slice_)
+            self._seen.check(seq, leaf, seen.get(seq, ()))
             self._account(seq, leaf)
             if held.living is not None:
-                held.living.check(seq, leaf, sealed, links, seen)
+                held.living.check(seq, leaf, sealed.get(seq, ()), links.get(seq, ()), seen.get(seq, ()))
         self._check_batches(chunk, stored, unbelieved)
 
     def _recorded(self, chunk: Chunk) -> list[Recorded]:
@@ -256,25 +259,15 @@ def _accounts(leaf: Leaf) -> list[tuple[str, tuple[str, int], int, int]]:
     return found
 
 
-class _Beside:
-    """Walks the sealed, link and seen rows of a chunk beside its entries."""
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
-    def __init__(self, chunk: Chunk) -> None:
-        self._chunk = chunk
-        self._at = [0, 0, 0]
 
-    def take(self, seq: int) -> tuple[Sequence[SealedRow], Any, Any]:
-        chunk = self._chunk
-        return (
-            self._slice(0, chunk.sealed, seq),
-            self._slice(1, chunk.links, seq),
-            self._slice(2, chunk.seen, seq),
-        )
-
-    def _slice(self, which: int, rows: Sequence[Any], seq: int) -> Sequence[Any]:
-        start = end = self._at[which]
-        count = len(rows)
-        while end < count and rows[end][0] <= seq:
-            end += 1
-        self._at[which] = end
-        return rows[start:end]
+def _by_seq(rows: Sequence[_Row]) -> dict[int, list[_Row]]:
+    found: dict[int, list[_Row]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row)
+    return found
