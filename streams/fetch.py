@@ -81,6 +81,7 @@ class Fetcher:
         self._reading: dict[TopicPartition, _Reading] = {}
         self._claimed: dict[str, UUID] = {}
         self._leftover: list[Record] = []
+        self._ends: dict[tuple[UUID, int], int] = {}
 
     async def close(self) -> None:
         if self._consumer is not None:
@@ -103,7 +104,7 @@ class Fetcher:
             if each.topic in topics and topics[each.topic].topic_id != each.topic_id
         ]
         if gone:
-            return [Recreated(each, await self._last_known_end(each)) for each in gone], []
+            return [Recreated(each, self._last_known_end(each)) for each in gone], []
         missing = [
             (topic.name, topic.topic_id, partition)
             for topic in topics.values()
@@ -114,34 +115,22 @@ class Fetcher:
             await self._intake.add_partitions(missing)
             positions = {(each.topic_id, each.partition): each for each in await self._intake.positions()}
         live = [each for each in positions.values() if each.topic in topics]
-        overtaken = await self._check_bounds(live)
-        if overtaken:
-            return [], overtaken
-        await self._assign(live, topics)
-        return [], []
-
-    async def _last_known_end(self, position: Position) -> int:
-        """A topic that is gone cannot be asked any more; what we know of its end is what we have read."""
-        return position.next_offset
-
-    async def _check_bounds(self, positions: list[Position]) -> list[Hole]:
-        names = [(each.topic, each.partition) for each in positions]
+        names = [(each.topic, each.partition) for each in live]
         first = await self._topics.offsets(names, earliest=True)
         end = await self._topics.offsets(names, earliest=False)
-        holes = []
-        for each in positions:
-            name = (each.topic, each.partition)
-            if end[name] < each.next_offset:
-                raise BrokerLostRecords(
-                    f"Kafka's log of {each.topic}/{each.partition} ends before the ledger's position: it lost acknowledged "
-                    "records. Restore the broker, or declare the loss."
-                )
-            if first[name] > each.next_offset:
-                place = RecordPlace(each.topic, each.topic_id, each.partition, each.next_offset, 0)
-                holes.append(Hole(place, each.next_offset, first[name], "retention"))
-        return holes
+        overtaken = _check_bounds(live, first, end)
+        if overtaken:
+            return [], overtaken
+        await self._assign(live, topics, first)
+        return [], []
 
-    async def _assign(self, positions: list[Position], topics: dict[str, Topic]) -> None:
+    def _last_known_end(self, position: Position) -> int:
+        """A topic that is gone cannot be asked any more: its end is what the last fetch said, or where we stand."""
+        return max(position.next_offset, self._ends.get((position.topic_id, position.partition), 0))
+
+    async def _assign(
+        self, positions: list[Position], topics: dict[str, Topic], first: dict[tuple[str, int], int]
+    ) -> None:
         consumer = AIOKafkaConsumer(
             **aiokafka_options(self._settings, self._bootstrap),
             client_id="accountability-ledger-worker",
@@ -163,6 +152,9 @@ class Fetcher:
             TopicPartition(each.topic, each.partition): _Reading(each, each.next_offset, each.probe)
             for each in positions
         }
+        for partition, reading in self._reading.items():
+            if first[partition.topic, partition.partition] >= reading.next_offset:
+                reading.probe = None  # retention has taken the record that it would be held against
         consumer.assign(list(self._reading))
         for partition, reading in self._reading.items():
             consumer.seek(partition, reading.next_offset - 1 if reading.probe else reading.next_offset)
@@ -181,6 +173,10 @@ class Fetcher:
             except (KafkaError, OSError) as error:
                 raise KafkaUnreachable("Kafka does not answer, or not with what was asked.") from error
             await self._check_ids()
+            for partition, reading in self._reading.items():
+                end = self._consumer.highwater(partition)
+                if end is not None:
+                    self._ends[reading.position.topic_id, partition.partition] = end
             for partition, messages in fetched.items():
                 reading = self._reading[partition]
                 for message in messages:
@@ -302,6 +298,24 @@ class Fetcher:
         )
         consumer.assign([Place(topic, partition, offset)])
         return consumer
+
+
+def _check_bounds(
+    positions: list[Position], first: dict[tuple[str, int], int], end: dict[tuple[str, int], int]
+) -> list[Hole]:
+    """What retention took before it was read. Raises BrokerLostRecords where a log ends before our position."""
+    holes = []
+    for each in positions:
+        name = (each.topic, each.partition)
+        if end[name] < each.next_offset:
+            raise BrokerLostRecords(
+                f"Kafka's log of {each.topic}/{each.partition} ends before the ledger's position: it lost acknowledged "
+                "records. Restore the broker, or declare the loss."
+            )
+        if first[name] > each.next_offset:
+            place = RecordPlace(each.topic, each.topic_id, each.partition, each.next_offset, 0)
+            holes.append(Hole(place, each.next_offset, first[name], "retention"))
+    return holes
 
 
 def _end_of_partition(message: Message) -> int | None:
