@@ -6,7 +6,8 @@ A person is named in a body, for a handle; URLs and access logs never hold an id
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from accountability_ledger.errors import Refused
 from accountability_ledger.identifier import normalise
@@ -41,7 +42,9 @@ _Type = Annotated[str | None, QueryParameter(name="type", description="Full type
     request_max_body_size=_SMALL_BODY,
     summary="A handle for a person",
 )
-async def resolve_subject(ledger: str, data: Person, parts: ApiParts) -> Handle:
+async def resolve_subject(
+    ledger: FromPath[str], data: JSONBody[Person], parts: NamedDependency[ApiParts]
+) -> Handle:
     """Gives a handle whether the person is known or not; nothing is looked up yet."""
     return _handle(parts, ledger, "subject", data)
 
@@ -52,7 +55,9 @@ async def resolve_subject(ledger: str, data: Person, parts: ApiParts) -> Handle:
     request_max_body_size=_SMALL_BODY,
     summary="A handle for an account",
 )
-async def resolve_actor(ledger: str, data: Person, parts: ApiParts) -> Handle:
+async def resolve_actor(
+    ledger: FromPath[str], data: JSONBody[Person], parts: NamedDependency[ApiParts]
+) -> Handle:
     """Gives a handle for an account, or for a registered service."""
     return _handle(parts, ledger, "actor", data)
 
@@ -69,9 +74,9 @@ def _handle(parts: ApiParts, ledger: str, kind: Kind, person: Person) -> Handle:
 @get("/v1/ledgers/{ledger:str}/subjects/{handle:str}/accesses", summary="Who accessed a person's data")
 async def accesses(
     request: Request[Any, Any, Any],
-    ledger: str,
-    handle: str,
-    parts: ApiParts,
+    ledger: FromPath[str],
+    handle: FromPath[str],
+    parts: NamedDependency[ApiParts],
     since: _Since = None,
     until: _Until = None,
     known_at: _KnownAt = None,
@@ -97,9 +102,9 @@ async def accesses(
 @get("/v1/ledgers/{ledger:str}/actors/{handle:str}/activity", summary="What an account did")
 async def activity(
     request: Request[Any, Any, Any],
-    ledger: str,
-    handle: str,
-    parts: ApiParts,
+    ledger: FromPath[str],
+    handle: FromPath[str],
+    parts: NamedDependency[ApiParts],
     since: _Since = None,
     until: _Until = None,
     known_at: _KnownAt = None,
@@ -125,8 +130,8 @@ async def activity(
 @get("/v1/ledgers/{ledger:str}/entries", summary="The log's entries")
 async def entries(
     request: Request[Any, Any, Any],
-    ledger: str,
-    parts: ApiParts,
+    ledger: FromPath[str],
+    parts: NamedDependency[ApiParts],
     start: Annotated[int, QueryParameter(name="start", description="First seq")] = 0,
     kind: _Type = None,
     limit: _Limit = 1000,
@@ -143,7 +148,11 @@ async def entries(
 
 @get("/v1/ledgers/{ledger:str}/entries/{seq:int}", summary="One entry")
 async def entry(
-    request: Request[Any, Any, Any], ledger: str, seq: int, parts: ApiParts, form: _Form = None
+    request: Request[Any, Any, Any],
+    ledger: FromPath[str],
+    seq: FromPath[int],
+    parts: NamedDependency[ApiParts],
+    form: _Form = None,
 ) -> Response[bytes]:
     """One entry, nothing unsealed. The reading is appended first."""
     check_ledger(parts, ledger)
@@ -155,9 +164,9 @@ async def entry(
 
 @get("/v1/ledgers/{ledger:str}/entries/{seq:int}/proof", summary="The proof that an entry is in the log")
 async def proof(
-    ledger: str,
-    seq: int,
-    parts: ApiParts,
+    ledger: FromPath[str],
+    seq: FromPath[int],
+    parts: NamedDependency[ApiParts],
     size: Annotated[int | None, QueryParameter(name="size", description="Of the tree of this size")] = None,
 ) -> AnswerDocument:
     """Leaf hash, RFC 6962 audit path, root, and the C2SP tlog-proof with a signed checkpoint."""
@@ -166,7 +175,7 @@ async def proof(
 
 
 @get("/v1/ledgers/{ledger:str}/status", summary="The state of the ledger")
-async def state(ledger: str, parts: ApiParts) -> AnswerDocument:
+async def state(ledger: FromPath[str], parts: NamedDependency[ApiParts]) -> AnswerDocument:
     """Head, lag, counts and verifier keys; addresses are told by the command line alone."""
     check_ledger(parts, ledger)
     return await status(parts.ledger, None, parts.topics)

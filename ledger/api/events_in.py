@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from accountability_ledger.accept import Event, accept
 from accountability_ledger.errors import Refused
@@ -43,7 +45,7 @@ _REFUSED_LATER = "The ledger keeps it as a refused record; its value lies with t
     status_code=202,
 )
 async def send_events(
-    request: Request[Any, Any, Any], ledger: str, parts: ApiParts
+    request: Request[Any, Any, Any], ledger: FromPath[str], parts: NamedDependency[ApiParts]
 ) -> Response[EventResults]:
     """Judges each event as the worker does, sends those that pass, and says what became of each."""
     check_ledger(parts, ledger)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
 
 from ledger.api.parts import ApiParts
 from ledger.api.shapes import Readiness
@@ -21,7 +22,7 @@ def live() -> str:
 
 
 @get("/readyz", summary="Whether questions can be answered")
-async def ready(parts: ApiParts) -> Response[Readiness]:
+async def ready(parts: NamedDependency[ApiParts]) -> Response[Readiness]:
     """503 while PostgreSQL does not answer. Kafka is not asked: it takes events, and questions need none."""
     ledger = parts.ledger
     database, vault = await asyncio.gather(

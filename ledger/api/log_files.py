@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from ledger.api.parts import ApiParts
 from ledger.api.reading import asker_of, check_ledger
@@ -14,7 +16,7 @@ _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 
 @get("/log/{ledger:str}/checkpoint", summary="The signed head of the log")
-async def log_checkpoint(ledger: str, parts: ApiParts) -> Response[bytes]:
+async def log_checkpoint(ledger: FromPath[str], parts: NamedDependency[ApiParts]) -> Response[bytes]:
     """C2SP tlog-checkpoint, signed on demand. Not a chained read: a polling monitor would move the head for ever."""
     check_ledger(parts, ledger)
     note = await checkpoint(parts.ledger)
@@ -25,7 +27,10 @@ async def log_checkpoint(ledger: str, parts: ApiParts) -> Response[bytes]:
 
 @get("/log/{ledger:str}/tile/{path:path}", summary="A hash tile, or an entry bundle")
 async def log_tile(
-    request: Request[Any, Any, Any], ledger: str, path: str, parts: ApiParts
+    request: Request[Any, Any, Any],
+    ledger: FromPath[str],
+    path: FromPath[str],
+    parts: NamedDependency[ApiParts],
 ) -> Response[bytes]:
     """Hash tiles need no token. Entry bundles hold leaves: they need it, and the read is appended first."""
     check_ledger(parts, ledger)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -37,22 +36,34 @@ class Metrics:
         self.events = Counter("ledger_api_events", "Events sent in", ["outcome"], registry=self.registry)
 
 
-@dataclass(frozen=True, slots=True)
 class ApiParts:
-    """The parts of the API of one ledger. `require_reason`: a read without Ledger-Reason is refused (428)."""
+    """The parts of the API of one ledger. `require_reason`: a read without Ledger-Reason is refused (428).
 
-    settings: Settings
-    ledger: OpenLedger
-    topics: Topics
-    sender: Sender
-    token: Token
-    handles: Handles = field(default_factory=Handles)
-    metrics: Metrics = field(default_factory=Metrics)
-    require_reason: bool = False
+    A plain class: the framework takes a dataclass apart and validates each field, an open ledger as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        ledger: OpenLedger,
+        topics: Topics,
+        sender: Sender,
+        token: Token,
+        require_reason: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.topics = topics
+        self.sender = sender
+        self.token = token
+        self.require_reason = require_reason
+        self.handles = Handles()
+        self.metrics = Metrics()
 
 
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[ApiParts]:
+async def assemble(settings: Settings, *, require_reason: bool = False) -> AsyncIterator[ApiParts]:
     """Opens the ledger; makes the token at the first start."""
     addresses = resolve(settings)
     token = load_token(settings.token_file)
@@ -67,6 +78,7 @@ async def assemble(settings: Settings) -> AsyncIterator[ApiParts]:
                 topics=Topics(settings, addresses.kafka_bootstrap),
                 sender=sender,
                 token=token,
+                require_reason=require_reason,
             )
         finally:
             await sender.close()

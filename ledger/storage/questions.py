@@ -14,6 +14,7 @@ from accountability_ledger.catalog import BY_SHORT
 from accountability_ledger.errors import Refused
 from accountability_ledger.identifier import normalise
 from accountability_ledger.moment import microseconds, of_microseconds, written
+from accountability_ledger.restricted_json import MAX_INTEGER
 from ledger.core import base64url, own
 from ledger.core.answer import Answer, Period, Pin, Question, TouchedSoFar, entry_json
 from ledger.core.answer_cursor import Cursor, Cursors
@@ -160,8 +161,8 @@ async def log_entries(
     pseudonymous personal data. Raises BadInput, BadAnswer, Unreachable.
     """
     _check_limit(limit)
-    if start < 0:
-        raise BadInput("An entry's seq is 0 or more.")
+    if not 0 <= start <= MAX_INTEGER:
+        raise BadInput("An entry's seq is a number from 0 to 2^53-1.")
     cursors = _cursors(ledger)
     bound_to = {"question": "entries", "ledger": ledger.name, "type": kind}
     begun = cursors.read(cursor, bound_to) if cursor else None
@@ -181,7 +182,7 @@ async def log_entries(
 async def one_entry(ledger: OpenLedger, asker: Asker, seq: int) -> LogEntries:
     """One entry of the log, as `log_entries` shows it; none where the log is shorter. A chained read."""
     async with snapshot(ledger) as state:
-        rows = await state.entries(seq, seq + 1, None, 1) if seq >= 0 else []
+        rows = await state.entries(seq, seq + 1, None, 1) if 0 <= seq < state.pin.size else []
         shown = tuple(_log_entry(row, ledger.origin) for row in rows)
     placed = await record(ledger, asker, {"question": "entries", "count": len(shown)}, None)
     return LogEntries(ledger.name, placed.seq, state.pin, shown, None)
