@@ -12,6 +12,7 @@ from uuid import UUID
 from ledger.core.tag import tag
 from ledger.core.verifier.living import Living, identity_digest
 from ledger.core.verifier.read_leaf import hash_text
+from ledger.keyring import KeyringFault
 from ledger.storage.database import connect
 from ledger.storage.sql import load
 from ledger.storage.vault import VaultRowBroken
@@ -68,7 +69,7 @@ class VaultCheck:
         """The living keys among these; a row that does not belong where it stands is a verdict."""
         try:
             return await self._vault.by_key_id(key_ids)
-        except VaultRowBroken:
+        except (VaultRowBroken, KeyringFault, ValueError):  # ValueError: a row that was cut short
             if len(key_ids) == 1:
                 self._report_broken(key_ids[0])
                 return {}
