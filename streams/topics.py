@@ -96,7 +96,28 @@ class Topics:
                     raise KafkaUnreachable(
                         f"Kafka did not create the topic {name}: create it by hand."
                     ) from error
-        return [each.topic for each in wanted]
+        made = [each.topic for each in wanted]
+        self._await_leaders(made)
+        return made
+
+    def _await_leaders(self, names: list[str]) -> None:
+        """A topic just made is unknown to clients until its partitions have leaders and the broker has heard of them."""
+        deadline = time.monotonic() + _TIMEOUT
+        for name in names:
+            while not self._has_leaders(name):
+                if time.monotonic() > deadline:
+                    raise KafkaUnreachable(
+                        f"Kafka made the topic {name}, and names no leader for it: look at the broker."
+                    )
+                time.sleep(_SETTLING[0])
+
+    def _has_leaders(self, name: str) -> bool:
+        topic = self._admin.list_topics(name, timeout=_TIMEOUT).topics[name]
+        return (
+            topic.error is None
+            and bool(topic.partitions)
+            and all(each.leader >= 0 for each in topic.partitions.values())
+        )
 
     async def check(self) -> list[str]:
         """What is wrong with the topics' settings, one sentence each; [] if nothing is."""
