@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from ledger.core.merkle import Frontier, leaf_hash
 from ledger.core.protocol import Protocol
 from ledger.storage import rows
 from ledger.storage.database import TRANSIENT, Role, connect
+from ledger.storage.patience import end_blockers, patiently
 from ledger.storage.sql import load
 
 if TYPE_CHECKING:
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from ledger.core.entry import PreparedEntry
 
 _SQL = load("append")
-_LOCK_PATIENCE = 5.0
 _CLOCK_JUMP = timedelta(seconds=5)
 _COUNTERS_LIMIT = 500_000
+_DELTA_LIMIT = (
+    20_000  # leaves of other writers that are read to catch up; behind more, it is quicker to begin anew
+)
 _TILE = 256
 _log = structlog.get_logger(__name__)
 
@@ -66,10 +68,13 @@ class InvariantBroken(InternalFault):
 
 
 class _OutcomeUnknown(Exception):  # noqa: N818
-    """The connection was lost in COMMIT; `result` is what the batch became if the COMMIT won."""
+    """The connection was lost in COMMIT; `result` is what the batch became if the COMMIT won, and `clock` what the
+    clocks showed then.
+    """
 
-    def __init__(self, result: Appended) -> None:
+    def __init__(self, result: Appended, clock: tuple[datetime, float]) -> None:
         self.result = result
+        self.clock = clock
 
 
 @dataclass(slots=True)
@@ -106,18 +111,22 @@ class Appender:
 
     async def append(self, batch: Batch, *, patience: float | None = None) -> Appended:
         """Appends a batch. Transient faults block and back off (up to 30 s between attempts); with `patience`
-        seconds, Unreachable is raised when they are over.
+        seconds, Unreachable is raised when they are over, whatever the server does.
 
-        Raises Fenced, PrepareAgain, DataRefused or InvariantBroken; then nothing of the batch is persisted.
+        Raises Fenced, PrepareAgain, DataRefused or InvariantBroken; then nothing of the batch is persisted. After
+        Unreachable, or when cancelled, the outcome is unknown to the caller.
         """
-        async with self._turn:
-            return await self._until_known(batch, None if patience is None else time.monotonic() + patience)
+        try:
+            async with asyncio.timeout(patience), self._turn:
+                return await self._until_known(batch)
+        except TimeoutError as error:
+            raise Unreachable("PostgreSQL does not answer: check that it runs and try again.") from error
 
     async def close(self) -> None:
         async with self._turn:
             self._drop()
 
-    async def _until_known(self, batch: Batch, deadline: float | None) -> Appended:
+    async def _until_known(self, batch: Batch) -> Appended:
         unknown: _OutcomeUnknown | None = None
         pause = 0.05
         while True:
@@ -128,10 +137,6 @@ class Appender:
                 _log.warning("append.outcome_unknown", size=error.result.size)
             except TRANSIENT as error:
                 _log.warning("append.transient", error=type(error).__name__)
-                if deadline is not None and time.monotonic() > deadline:
-                    raise Unreachable(
-                        "PostgreSQL does not answer: check that it runs and try again."
-                    ) from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
 
@@ -179,12 +184,14 @@ class Appender:
             root = await connection.fetchval(_SQL.committed, self._ledger_id, unknown.result.size)
             if root == unknown.result.root:
                 await transaction.rollback()
+                self._clock = unknown.clock
                 return unknown.result
         await self._fence(connection, locked, batch)
         await self._protocol.reach("fenced")
         memory = await self._recall(connection, locked)
         await self._count(connection, memory, batch)
-        linked, chain, appended = self._link(locked, memory, batch)
+        jump, clock = self._clock_jump(locked["now"]), (locked["now"], time.monotonic())
+        linked, chain, appended = self._link(locked, memory, batch, jump)
         root = await self._write(connection, locked, memory, batch, linked, chain.head(), appended)
         await self._protocol.reach("copied")
         ours = linked[: len(batch.items)]
@@ -194,46 +201,32 @@ class Appender:
         await self._protocol.reach("committing")
         try:
             await transaction.commit()
-        except BaseException as error:
+        except Exception as error:
+            # A cancellation goes through: who is gone needs no outcome, and begins again from what is durable.
             if isinstance(error, asyncpg.PostgresError) and not isinstance(error, TRANSIENT):
                 raise
-            raise _OutcomeUnknown(result) from error
-        await self._protocol.reach("committed")
+            raise _OutcomeUnknown(result, clock) from error
         memory.size = chain.size
-        self._memory = memory
+        self._memory, self._clock = memory, clock
+        await self._protocol.reach("committed")
         return result
 
     async def _lock_head(self, connection: asyncpg.Connection) -> asyncpg.Record:
-        """Locks the head row. A writer that was stopped in mid-COPY would hold it for ever, and no time-out of
-        PostgreSQL ends it: whoever waits longer than 5 s ends the blocking backends, and counts them.
-        """
-        waiting = asyncio.ensure_future(connection.fetchrow(_SQL.lock_head, self._ledger_id))
-        try:
-            while True:
-                done, _ = await asyncio.wait({waiting}, timeout=_LOCK_PATIENCE)
-                if done:
-                    break
-                await self._terminate_blockers(connection.get_server_pid())
-        except BaseException:
-            waiting.cancel()
-            with suppress(BaseException):
-                await waiting
-            raise
-        row = waiting.result()
+        """Locks the head row; ends the writers that hold it for longer than 5 s, and counts them."""
+
+        async def end() -> None:
+            other = await asyncpg.connect(self._url, timeout=10)
+            try:
+                self.terminated += await end_blockers(other, connection.get_server_pid())
+            finally:
+                other.terminate()
+
+        row: asyncpg.Record | None = await patiently(
+            connection.fetchrow(_SQL.lock_head, self._ledger_id), end
+        )
         if row is None:
             raise InvariantBroken("The ledger has no head row: run `ledger migrate`.")
         return row
-
-    async def _terminate_blockers(self, pid: int) -> None:
-        """As the login itself: a group role may not signal the login's backends."""
-        other = await asyncpg.connect(self._url, timeout=10)
-        try:
-            ended = await other.fetchval(_SQL.terminate_blockers, pid)
-        finally:
-            other.terminate()
-        self.terminated += ended
-        if ended:
-            _log.error("append.blocking_writer_ended", ended=ended)
 
     async def _fence(self, connection: asyncpg.Connection, locked: asyncpg.Record, batch: Batch) -> None:
         if batch.epoch is not None and locked["epoch"] != batch.epoch:
@@ -259,7 +252,7 @@ class Appender:
         """Memory that fits the head: as it was, or with what other writers appended since."""
         size = locked["size"]
         memory, self._memory = self._memory, None
-        if memory is None or memory.size > size:
+        if memory is None or memory.size > size or size - memory.size > _DELTA_LIMIT:
             memory = _Memory(size=size - size % _TILE)
         elif memory.size < size:
             for row in await connection.fetch(_SQL.counters_since, self._ledger_id, memory.size):
@@ -274,14 +267,16 @@ class Appender:
         return memory
 
     async def _count(self, connection: asyncpg.Connection, memory: _Memory, batch: Batch) -> None:
-        """Fills in the counters of the keys that the batch uses; who is fresh from the vault has none."""
+        """Fills in the counters of the keys that the batch uses. Also of those whose rows in the vault were made for
+        it: since then another writer may have appended the person's first entry.
+        """
         if len(memory.counters) > _COUNTERS_LIMIT:
             memory.counters.clear()
         wanted = {
             slot.key.key_id
             for item in batch.items
             for slot in item.entry.slots
-            if slot.key.key_id not in memory.counters and slot.key.key_id not in batch.fresh
+            if slot.key.key_id not in memory.counters
         }
         if wanted:
             key_ids = [UUID(bytes=each) for each in wanted]
@@ -289,7 +284,7 @@ class Appender:
                 memory.counters[row["key_id"].bytes] = (row["seg"], row["j"])
 
     def _link(
-        self, locked: asyncpg.Record, memory: _Memory, batch: Batch
+        self, locked: asyncpg.Record, memory: _Memory, batch: Batch, jump: timedelta | None
     ) -> tuple[list[LinkedEntry], Chain, datetime]:
         head = Head(
             size=locked["size"],
@@ -307,7 +302,7 @@ class Appender:
         linked = [chain.link(item.entry, appended) for item in batch.items]
         if batch.duplicates:
             linked.append(chain.link(self._covers(batch, linked, appended), appended))
-        if jump := self._clock_jump(now):
+        if jump:
             data = {"seconds": int(jump.total_seconds())}
             entry = own.plain_entry(
                 own.CLOCK_ACCEPTED, origin=self._origin, time=own.clock_text(appended), data=data
@@ -339,12 +334,11 @@ class Appender:
         return own.plain_entry(own.DUPLICATE, origin=self._origin, time=own.clock_text(appended), data=data)
 
     def _clock_jump(self, now: datetime) -> timedelta | None:
-        """How far PostgreSQL's clock has run ahead of our monotonic one since the last transaction, if beyond 5 s."""
-        monotonic = time.monotonic()
-        before, self._clock = self._clock, (now, monotonic)
-        if before is None:
+        """How far PostgreSQL's clock has run ahead of our monotonic one since our last transaction, if beyond 5 s."""
+        if self._clock is None:
             return None
-        jump = (now - before[0]) - timedelta(seconds=monotonic - before[1])
+        before, then = self._clock
+        jump = (now - before) - timedelta(seconds=time.monotonic() - then)
         return jump if jump > _CLOCK_JUMP else None
 
     async def _write(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ledger.storage.database import translated
+from ledger.storage.patience import end_blockers, patiently
 from ledger.storage.sql import load
 
 if TYPE_CHECKING:
@@ -49,15 +50,30 @@ class Intake:
 
     async def take_lease(self, owner: UUID, seconds: float) -> int | None:
         """Takes the lease if it is free, ours or over, by PostgreSQL's clock; the new epoch, or None. Raising the
-        epoch locks the head: a transaction of the writer before us commits first, or is fenced.
+        epoch locks the head: a transaction of the writer before us commits first, or is fenced, or, where that writer
+        was stopped within it, is ended. The lease runs from then on.
         """
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
-                if not await connection.fetchval(
-                    _SQL.take_lease, self._ledger_id, owner, timedelta(seconds=seconds)
-                ):
-                    return None
-                return int(await connection.fetchval(_SQL.raise_epoch, self._ledger_id))
+                pid = await connection.fetchval("SELECT pg_backend_pid()")
+                return await patiently(
+                    self._take_lease(connection, owner, timedelta(seconds=seconds)),
+                    lambda: self._end_blockers(pid),
+                )
+
+    async def _take_lease(
+        self, connection: asyncpg.pool.PoolConnectionProxy, owner: UUID, life: timedelta
+    ) -> int | None:
+        if not await connection.fetchval(_SQL.take_lease, self._ledger_id, owner, life):
+            return None
+        epoch = int(await connection.fetchval(_SQL.raise_epoch, self._ledger_id))
+        await connection.execute(_SQL.renew_lease, self._ledger_id, owner, life)
+        return epoch
+
+    async def _end_blockers(self, pid: int) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SET LOCAL ROLE NONE")  # the login's own rights
+            await end_blockers(connection, pid)
 
     async def renew_lease(self, owner: UUID, seconds: float) -> bool:
         with translated():

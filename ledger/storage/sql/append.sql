@@ -1,10 +1,11 @@
 -- name: lock_head
-SELECT size, prev, frontier, root, seg, seg_first, seg_began, close_segment, appended, epoch, vault_epoch, slice,
-       clock_timestamp() AS now, (SELECT max(slice) FROM slice) AS newest_slice
-  FROM head WHERE ledger_id = $1 FOR UPDATE
+SELECT locked.*, clock_timestamp() AS now, (SELECT max(slice) FROM slice) AS newest_slice
+  FROM (SELECT size, prev, frontier, root, seg, seg_first, seg_began, close_segment, appended, epoch, vault_epoch, slice
+          FROM head WHERE ledger_id = $1 FOR UPDATE) AS locked
 
 -- name: terminate_blockers
-SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM unnest(pg_blocking_pids($1)) AS pid
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+ WHERE pid = ANY(pg_blocking_pids($1)) AND pg_has_role(usesysid, 'USAGE')
 
 -- name: count_terminated
 UPDATE lease SET terminated = terminated + $2 WHERE ledger_id = $1
