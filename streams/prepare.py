@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ledger.core.batch import RecordPlace
     from ledger.storage.intake import Intake, SeenRow
-    from ledger.storage.vault import Looked, Vault
+    from ledger.storage.vault import Vault
     from streams.record import Fetched, Hole, Record
 
 _SALT_BYTES = 16
@@ -178,7 +178,6 @@ class Preparer:
             epoch=epoch,
             duplicates=tuple(duplicates),
             moves=tuple(self._moves(fetched)),
-            fresh=frozenset(each.key.key_id for each in looked.values() if each.fresh),
         )
 
     def _judge(self, record: Record) -> _Accepted | _Refusal:
@@ -225,10 +224,10 @@ class Preparer:
             return _Refusal(each.record, own.CONFLICT, _CONFLICT, seen)
         return each
 
-    def _item(self, each: _Accepted | _Refusal, looked: dict[str, Looked], letters: list[bytes]) -> Item:
+    def _item(self, each: _Accepted | _Refusal, looked: dict[str, PersonKey], letters: list[bytes]) -> Item:
         if isinstance(each, _Refusal):
             return self._refusal(each, letters)
-        keys: list[PersonKey] = [looked[identifier].key for _, identifier in each.drafted.persons]
+        keys = [looked[identifier] for _, identifier in each.drafted.persons]
         entry = prepare(
             each.drafted,
             keys,

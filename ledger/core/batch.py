@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accountability_ledger.restricted_json import canonical
@@ -107,7 +107,6 @@ class Batch:
     duplicates: tuple[Duplicate, ...] = ()
     moves: tuple[Move, ...] = ()
     retire: tuple[UUID, ...] = ()
-    fresh: frozenset[bytes] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)

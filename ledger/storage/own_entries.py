@@ -6,15 +6,18 @@ A question is appended before it is answered; if this raises, there is no answer
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from accountability_ledger.errors import Refused
 from accountability_ledger.identifier import normalise
 from accountability_ledger.restricted_json import canonical
 from ledger.core import own
 from ledger.core.batch import Batch, Erasure, Item
-from ledger.core.entry import Draft, SealedValue, prepare
+from ledger.core.entry import Draft, SealedValue, fits, prepare
 from ledger.core.randomness import system_randomness
 from ledger.storage.append import Appender, PrepareAgain
 from ledger.storage.intake import Intake
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from ledger.core.batch import Appended
     from ledger.storage.database import Role
     from ledger.storage.vault import Vault
 
@@ -51,6 +55,16 @@ class OwnEntry:
         return own.own_draft(
             self.kind, origin=origin, time=time, data=self.data, persons=persons, sealed=self.sealed
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An entry that waits for its transaction, and who waits for it."""
+
+    drafted: Draft
+    via: bytes
+    erasure: Erasure | None
+    placed: asyncio.Future[Placed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,65 +96,81 @@ class OwnEntries:
         self._vault = vault
         self._vault_epoch = -1
         self._random = system_randomness()
-        self._waiting: list[tuple[OwnEntry, asyncio.Future[Placed]]] = []
-        self._turn = asyncio.Lock()
+        self._waiting: deque[_Waiting] = deque()
+        self._working: asyncio.Task[None] | None = None
 
     async def append(self, entry: OwnEntry) -> Placed:
-        """Appends one entry, together with whatever else waits. Raises Unreachable after 20 s."""
-        future: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, future))
-        async with self._turn:
-            if not future.done():
-                together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
-                try:
-                    await self._append_together(together)
-                except BaseException as error:
-                    for _, each in together:
-                        if not each.done():
-                            each.set_exception(error) if isinstance(error, Exception) else each.cancel()
-                    if not future.done():
-                        raise
-        return await future
+        """Appends one entry, together with whatever else waits. Raises Unreachable after 20 s, and Refused where the
+        entry cannot be made (a name that is no identifier, a leaf too large); who else waits does not notice, nor if
+        this is cancelled.
+        """
+        drafted, via = entry.draft(self._origin), canonical({"api": entry.via})
+        if not fits(drafted, via, self._origin):
+            raise Refused(
+                "leaf-too-large", "An entry of the ledger's own would be too large: ask for less at once."
+            )
+        waiting = _Waiting(drafted, via, entry.erasure, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+        return await waiting.placed
 
     async def close(self) -> None:
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.wait({self._working})
         await self._appender.close()
 
-    async def _append_together(self, together: list[tuple[OwnEntry, asyncio.Future[Placed]]]) -> None:
-        entries = [entry for entry, _ in together]
-        for attempt in range(_ATTEMPTS):
-            batch = await self._prepare(entries)
-            try:
-                result = await self._appender.append(batch, patience=_PATIENCE)
-            except PrepareAgain:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                continue
-            for (_, future), seq, leaf_hash in zip(together, result.seqs, result.hashes, strict=True):
-                if not future.done():
-                    future.set_result(Placed(seq, leaf_hash, result.size, result.root))
-            return
+    async def _work(self) -> None:
+        """Appends what waits until nothing does."""
+        together: list[_Waiting] = []
+        try:
+            while self._waiting:
+                together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+                together = [each for each in together if not each.placed.done()]  # the others have given up
+                if together:
+                    await self._append_together(together)
+        except asyncio.CancelledError:
+            for each in (*together, *self._waiting):
+                each.placed.cancel()
+            raise
 
-    async def _prepare(self, entries: list[OwnEntry]) -> Batch:
+    async def _append_together(self, together: list[_Waiting]) -> None:
+        try:
+            result = await self._append_prepared(together)
+        except Exception as error:  # noqa: BLE001 -- whoever waits is told, whatever it is
+            for each in together:
+                if not each.placed.done():
+                    each.placed.set_exception(error)
+            return
+        for each, seq, leaf_hash in zip(together, result.seqs, result.hashes, strict=True):
+            if not each.placed.done():
+                each.placed.set_result(Placed(seq, leaf_hash, result.size, result.root))
+
+    async def _append_prepared(self, together: list[_Waiting]) -> Appended:
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(PrepareAgain):
+                return await self._appender.append(await self._prepare(together), patience=_PATIENCE)
+        return await self._appender.append(await self._prepare(together), patience=_PATIENCE)
+
+    async def _prepare(self, together: list[_Waiting]) -> Batch:
         vault_epoch = await self._intake.vault_epoch()
         if vault_epoch != self._vault_epoch:
             self._vault.forget()
             self._vault_epoch = vault_epoch
-        drafts = [entry.draft(self._origin) for entry in entries]
-        looked = await self._vault.keys(identifier for each in drafts for _, identifier in each.persons)
+        keys = await self._vault.keys(
+            identifier for each in together for _, identifier in each.drafted.persons
+        )
         items = []
-        for entry, drafted in zip(entries, drafts, strict=True):
-            keys = [looked[identifier].key for _, identifier in drafted.persons]
+        for each in together:
+            persons = [keys[identifier] for _, identifier in each.drafted.persons]
             prepared = prepare(
-                drafted,
-                keys,
-                introduced=[False] * len(keys),
-                via=canonical({"api": entry.via}),
+                each.drafted,
+                persons,
+                introduced=[False] * len(persons),
+                via=each.via,
                 origin=self._origin,
                 random=self._random,
             )
-            items.append(Item(prepared, erasure=entry.erasure))
-        return Batch(
-            items=tuple(items),
-            vault_epoch=vault_epoch,
-            fresh=frozenset(each.key.key_id for each in looked.values() if each.fresh),
-        )
+            items.append(Item(prepared, erasure=each.erasure))
+        return Batch(items=tuple(items), vault_epoch=vault_epoch)

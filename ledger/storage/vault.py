@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -48,13 +48,6 @@ class _Wrapped(msgspec.Struct, frozen=True):
     after_erasure: bool = False
 
 
-class Looked(NamedTuple):
-    """What a look into the vault gave: the key, and whether this call made its row."""
-
-    key: PersonKey
-    fresh: bool
-
-
 class Vault:
     """One ledger's rows of the vault. Keys are cached until `forget`: whoever appends calls it when the vault's epoch
     moved, or a cached key would seal after its erasure.
@@ -65,9 +58,11 @@ class Vault:
         self._ledger_id = ledger_id
         self._keyring = keyring
         self._cache: dict[str, PersonKey] = {}
+        self._forgotten = 0
 
     def forget(self) -> None:
         self._cache.clear()
+        self._forgotten += 1
 
     def blind_index(self, identifier: str) -> bytes:
         """HMAC-SHA256 of the normalised identifier under the ledger's blind-index key."""
@@ -76,30 +71,40 @@ class Vault:
     def suppression_mark(self, identifier: str) -> bytes:
         return hmac.digest(self._keyring.suppression, identifier.encode(), "sha256")
 
-    async def keys(self, identifiers: Iterable[str]) -> dict[str, Looked]:
+    async def keys(self, identifiers: Iterable[str]) -> dict[str, PersonKey]:
         """The keys of persons by normalised identifier; who is not known yet gets a row, committed before this
         returns. A question about a person nobody knows takes the same path, with the same timing.
         """
         wanted = list(dict.fromkeys(identifiers))
-        found = {each: Looked(self._cache[each], fresh=False) for each in wanted if each in self._cache}
+        found = {each: self._cache[each] for each in wanted if each in self._cache}
         missing = {self.blind_index(each): each for each in wanted if each not in found}
         if missing:
-            with translated():
-                async with self._pool.acquire() as connection:
-                    rows = await connection.fetch(_SQL.find, self._ledger_id, list(missing))
-                    for row in rows:
-                        found[missing.pop(row["blind_index"])] = Looked(self._open(row), fresh=False)
-                    if missing:
-                        found |= await self._create(connection, missing)
-        if len(self._cache) > _CACHE_LIMIT:
-            self._cache.clear()
-        self._cache.update((identifier, looked.key) for identifier, looked in found.items())
+            forgotten = self._forgotten
+            looked = await self._look(missing)
+            # What was read before the cache was forgotten may have been destroyed since: it must not come back.
+            if forgotten == self._forgotten:
+                if len(self._cache) > _CACHE_LIMIT:
+                    self._cache.clear()
+                self._cache |= looked
+            found |= looked
         return found
+
+    async def _look(self, missing: dict[bytes, str]) -> dict[str, PersonKey]:
+        """The keys behind blind indexes, found or made. Again where a row was destroyed between the two."""
+        found: dict[str, PersonKey] = {}
+        with translated():
+            async with self._pool.acquire() as connection:
+                while True:
+                    for row in await connection.fetch(_SQL.find, self._ledger_id, list(missing)):
+                        found[missing.pop(row["blind_index"])] = self._open(row)
+                    if not missing:
+                        return found
+                    await self._create(connection, missing)
 
     async def key_of(self, identifier: str) -> PersonKey:
         """The key of one person, by an identifier of any spelling."""
         normalised = normalise(identifier)
-        return (await self.keys([normalised]))[normalised].key
+        return (await self.keys([normalised]))[normalised]
 
     async def known(self, identifier: str) -> PersonKey | None:
         """The key of one person, or None: makes no row. Only for who administers the vault."""
@@ -118,31 +123,25 @@ class Vault:
             rows = await self._pool.fetch(_SQL.find_by_key, self._ledger_id, wanted)
         return {row["key_id"].bytes: self._open(row) for row in rows}
 
-    async def _create(
-        self, connection: asyncpg.pool.PoolConnectionProxy, missing: dict[bytes, str]
-    ) -> dict[str, Looked]:
+    async def _create(self, connection: asyncpg.pool.PoolConnectionProxy, missing: dict[bytes, str]) -> None:
+        """Makes rows, in the order of their indexes: two processes that make the same ones must not block each
+        other. Where another was quicker, its row stays.
+        """
         marks = {self.suppression_mark(identifier): index for index, identifier in missing.items()}
         suppressed = {
             marks[row["mark"]]
             for row in await connection.fetch(_SQL.suppressed, self._ledger_id, list(marks))
         }
         kek_id, kek = self._keyring.current_kek()
-        indexes, key_ids, wrapped = [], [], []
-        for index, identifier in missing.items():
+        indexes, key_ids, wrapped = sorted(missing), [], []
+        for index in indexes:
             key_id = UUID(bytes=os.urandom(16), version=4)
             secret = base64url.encode(secrets.token_bytes(32))
-            text = canonical(msgspec.to_builtins(_Wrapped(identifier, secret, index in suppressed)))
+            text = canonical(msgspec.to_builtins(_Wrapped(missing[index], secret, index in suppressed)))
             nonce = os.urandom(12)
-            indexes.append(index)
             key_ids.append(key_id)
             wrapped.append(nonce + kek.encrypt(nonce, text, self._bound_to(index, key_id.bytes)))
         await connection.execute(_SQL.insert, self._ledger_id, indexes, key_ids, kek_id, wrapped)
-        made = {each.bytes for each in key_ids}
-        found: dict[str, Looked] = {}
-        for row in await connection.fetch(_SQL.find, self._ledger_id, indexes):
-            key = self._open(row)
-            found[missing[row["blind_index"]]] = Looked(key, fresh=key.key_id in made)
-        return found
 
     def _open(self, row: asyncpg.Record) -> PersonKey:
         index, key_id, wrapped = row["blind_index"], row["key_id"].bytes, row["wrapped"]

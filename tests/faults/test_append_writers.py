@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -61,7 +62,7 @@ class Writers:
             )
             entry = prepare(
                 drafted,
-                [keys[each].key for each in several],
+                [keys[each] for each in several],
                 introduced=[False] * len(several),
                 via=own.APPEND_VIA,
                 origin=ORIGIN,
@@ -93,7 +94,9 @@ async def superuser(opened: Opened) -> asyncpg.Connection:
     return connection
 
 
-@pytest.mark.parametrize(("seed", "delta", "counters"), [(1, 20_000, 500_000), (2, 100, 500_000), (3, 20_000, 3)])
+@pytest.mark.parametrize(
+    ("seed", "delta", "counters"), [(1, 20_000, 500_000), (2, 100, 500_000), (3, 20_000, 3)]
+)
 async def test_two_writers_in_turn_keep_one_chain(
     writers: Writers, monkeypatch: pytest.MonkeyPatch, seed: int, delta: int, counters: int
 ) -> None:
@@ -109,9 +112,7 @@ async def test_two_writers_in_turn_keep_one_chain(
             if draw.random() < 0.25:
                 await admin.execute("UPDATE head SET close_segment = true")
             size = draw.choice((1, 3, 60, 255, 256, 257, 300))
-            persons = [
-                [f"user:{draw.randrange(12)}" for _ in range(draw.randrange(3))] for _ in range(size)
-            ]
+            persons = [[f"user:{draw.randrange(12)}" for _ in range(draw.randrange(3))] for _ in range(size)]
             await draw.choice((writers.one, writers.two)).append(await writers.batch(persons))
         assert await admin.fetchval("SELECT max(seg) FROM entry_person") > 2
     finally:
@@ -193,14 +194,18 @@ async def test_the_lease_is_taken_though_a_stopped_writer_holds_the_head(
 ) -> None:
     monkeypatch.setattr("ledger.storage.patience.LOCK_PATIENCE", 0.2)
     intake = Intake(writers.ledger.writer, writers.opened.ledger_id)
-    stopped = await asyncpg.connect(writers.opened.databases.ledger_url, server_settings={"role": "ledger_writer"})
+    stopped = await asyncpg.connect(
+        writers.opened.databases.ledger_url, server_settings={"role": "ledger_writer"}
+    )
     await stopped.execute("BEGIN")
     await stopped.execute("SELECT FROM ledger.head FOR UPDATE")
-    owner, rival = (asyncpg.pgproto.pgproto.UUID(int=number) for number in (1, 2))
+    owner, rival = (UUID(int=number) for number in (1, 2))
     async with asyncio.timeout(_SECONDS):
         assert await intake.take_lease(owner, 0.15) == 1
-    assert await intake.take_lease(rival, 1.0) is None, "the lease begins when it is taken, not when it was asked for"
-    with pytest.raises(asyncpg.PostgresError):
+    assert await intake.take_lease(rival, 1.0) is None, (
+        "the lease begins when it is taken, not when it was asked for"
+    )
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await stopped.execute("SELECT 1")
 
 
@@ -273,7 +278,7 @@ async def test_who_gives_up_takes_no_one_along(writers: Writers, stalled: Callab
     """Several questions share a transaction; one client hangs up, the others get their answers."""
     own_entries = writers.ledger.own
     first, *others = await _queued(own_entries, ["user:a", "user:b", "user:c"])
-    while own_entries._waiting and not first.done():
+    while len(own_entries._waiting) > 2:
         await asyncio.sleep(0.01)
     first.cancel()
     await asyncio.wait({first})
