@@ -183,9 +183,10 @@ async def test_a_clean_verification_is_recorded_and_a_bad_one_is_not(
     bad = await ledger("verify", "--json")
     assert bad.code == 1
     assert not bad.json["ok"]
-    assert {
-        key: bad.json["verdicts"][0][key] for key in ("verdict", "seq")
-    } == {"verdict": "changed-leaf", "seq": 4}
+    assert {key: bad.json["verdicts"][0][key] for key in ("verdict", "seq")} == {
+        "verdict": "changed-leaf",
+        "seq": 4,
+    }
     assert await _size(ledger) == size + 1
 
 
