@@ -1,7 +1,7 @@
 """The append service by itself, as a program that can be struck at any point of the append protocol.
 
 Settings come from the environment as for `ledger worker`. `STRIKE=POINT:NTH:ACTION` acts when the point is reached
-for the nth time: `kill` is kill -9, `stop` SIGSTOP, `raise` a fault of our own, `silence` ends a task of the service without a word.
+for the nth time: `kill` is kill -9, `stop` SIGSTOP, `raise` a fault of our own, `unreachable` one that waiting cures, `silence` ends a task of the service without a word.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from ledger.cli import logs
 from ledger.core.protocol import Protocol
 from ledger.settings import load
 from streams.parts import assemble
 from streams.service import AppendService
+from streams.topics import KafkaUnreachable
+from tests.faults.mutants import MUTANTS
 
 if TYPE_CHECKING:
     from ledger.core.protocol import Point
@@ -41,6 +44,8 @@ class Strike(Protocol):
             say("continued")
         elif self._action == "raise":
             raise RuntimeError("struck")
+        elif self._action == "unreachable":
+            raise KafkaUnreachable("struck")
         elif self._action == "silence":
             task = asyncio.current_task()
             assert task is not None
@@ -56,7 +61,10 @@ def say(text: str) -> None:
 async def main() -> int:
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
+    logs.configure()
     point, nth, action = os.environ.get("STRIKE", "never:0:kill").split(":")
+    if mutant := os.environ.get("MUTANT"):
+        MUTANTS[mutant]()
     async with assemble(load()) as parts:
         service = AppendService(parts, protocol=Strike(point, int(nth), action))
         await service.start()

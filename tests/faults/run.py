@@ -84,6 +84,14 @@ class Run:
             transact, self.bootstrap, self.topic, made, commit=commit
         )
 
+    async def expire_lease(self) -> None:
+        """Lets the lease run out now, whoever holds it and for however long."""
+        connection = await asyncpg.connect(self.databases.ledger_superuser_url)
+        try:
+            await connection.execute("UPDATE ledger.lease SET until = clock_timestamp()")
+        finally:
+            await connection.close()
+
     async def add_partitions(self, count: int) -> None:
         """Until there are `count`."""
         added = self.admin.create_partitions([NewPartitions(self.topic, count)])[self.topic]

@@ -17,6 +17,8 @@ from ledger.core import own
 from ledger.core.batch import Batch, Item, Move
 from ledger.core.protocol import Protocol
 from ledger.storage.append import Appender, Fenced
+from ledger.storage.sql import load
+from tests.faults import mutants
 from tests.faults.conftest import ORIGIN, Opened
 from tests.faults.postgres_proxy import Fault, PostgresProxy
 
@@ -301,6 +303,24 @@ async def test_a_position_that_is_not_where_the_batch_began_fences(
         await admin.close()
     assert position == 5
     assert [json.loads(leaf)["event"]["data"]["name"] for leaf in await leaves(opened)] == ["a"]
+
+
+async def test_without_the_epoch_check_the_test_of_it_fails(
+    opened: Opened, appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Appender, "_fence", Appender._fence)  # put back afterwards
+    mutants.no_epoch_check()
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        await test_the_epoch_fences(opened, appender)
+
+
+async def test_without_the_check_of_the_position_the_test_of_it_fails(
+    opened: Opened, appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load("append"), "move", load("append").move)  # put back afterwards
+    mutants.no_from_check()
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        await test_a_position_that_is_not_where_the_batch_began_fences(opened, appender)
 
 
 async def leaves(opened: Opened) -> list[bytes]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SECONDS = 60.0
 _ENTRIES = r"COPY .*entry"
 _SMALL = {"LEDGER_BATCH_RECORDS": "20"}
+_LONG = {**_SMALL, "LEDGER_LEASE_SECONDS": "600"}  # so that the epoch fences it, and not a renewal that fails
 _POINTS = (
     "leased",
     "fetched",
@@ -136,8 +137,9 @@ async def test_a_zombie_is_fenced(run: Run, point: str) -> None:
     At `copied half` it holds the head's lock, and who waits for it ends its session.
     """
     await run.produce(200, seed=1)
-    async with run.worker(f"{point}:2:stop", **_SMALL) as zombie, asyncio.timeout(_SECONDS):
+    async with run.worker(f"{point}:2:stop", **_LONG) as zombie, asyncio.timeout(_SECONDS):
         await zombie.says(f"struck {point}")
+        await run.expire_lease()
         async with run.worker(**_SMALL) as heir:
             await run.drained(heir)
             zombie.signal(signal.SIGCONT)
