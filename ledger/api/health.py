@@ -15,13 +15,19 @@ _PATIENCE = 2.0
 _NOBODY = bytes(16)
 
 
-@get("/livez", media_type=MediaType.TEXT, summary="Whether the process serves", sync_to_thread=False)
+@get(
+    "/livez",
+    media_type=MediaType.TEXT,
+    summary="Whether the process serves",
+    security=[{}],
+    sync_to_thread=False,
+)
 def live() -> str:
     """The process answers; says nothing of its servers."""
     return "ok\n"
 
 
-@get("/readyz", summary="Whether questions can be answered")
+@get("/readyz", summary="Whether questions can be answered", security=[{}])
 async def ready(parts: NamedDependency[ApiParts]) -> Response[Readiness]:
     """503 while PostgreSQL does not answer. Kafka is not asked: it takes events, and questions need none."""
     ledger = parts.ledger

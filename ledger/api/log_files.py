@@ -15,7 +15,7 @@ from ledger.storage.questions import record
 _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-@get("/log/{ledger:str}/checkpoint", summary="The signed head of the log")
+@get("/log/{ledger:str}/checkpoint", summary="The signed head of the log", security=[{}])
 async def log_checkpoint(ledger: FromPath[str], parts: NamedDependency[ApiParts]) -> Response[bytes]:
     """C2SP tlog-checkpoint, signed on demand. Not a chained read: a polling monitor would move the head for ever."""
     check_ledger(parts, ledger)
@@ -25,7 +25,11 @@ async def log_checkpoint(ledger: FromPath[str], parts: NamedDependency[ApiParts]
     )
 
 
-@get("/log/{ledger:str}/tile/{path:path}", summary="A hash tile, or an entry bundle")
+@get(
+    "/log/{ledger:str}/tile/{path:path}",
+    summary="A hash tile, or an entry bundle",
+    security=[{}, {"token": []}],
+)
 async def log_tile(
     request: Request[Any, Any, Any],
     ledger: FromPath[str],
