@@ -8,26 +8,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import msgspec
 import pytest
 
-from accountability_ledger.restricted_json import canonical
-from ledger.core import base64url
+from ledger import verify_cli
 from ledger.core.batch import topic_id_text
 from ledger.core.checkpoint import Checkpoint, sign
-from ledger.core.merkle import Frontier, leaf_hash
-from ledger.core.note import Ed25519Signer
+from ledger.core.note import Ed25519Signer, parse_verifier
 from ledger.core.own import DUPLICATE, type_name
-from ledger.core.tile import TileEdge
+from ledger.core.verifier.export import verify_export
 from ledger.storage.erasure import erase
+from ledger.storage.log_reader import export_log
 from ledger.storage.migrate import ensure_ledger
 from ledger.storage.own_entries import OwnEntry
+from ledger.storage.questions import Asker
 from ledger.storage.verify import verify
-from tests.services import DatabasePair, database_pair
+from tests.integration.superuser import attack, recompute, signed_checkpoint, superuser
+from tests.services import database_pair
 from tests.world import accessed, event, make_world, registering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from ledger.storage.verify import Report
     from tests.services import Services
@@ -35,28 +36,6 @@ if TYPE_CHECKING:
 
 ANN, BEN = "email:ann@example.eu", "email:ben@example.com"
 OFFICER = "user:officer"
-SCREW = "DO $$ DECLARE each regclass; BEGIN FOR each IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'ledger' AND relkind = 'r' LOOP EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', each); END LOOP; END $$"
-
-
-@asynccontextmanager
-async def superuser(world: World, *, vault: bool = False) -> AsyncIterator[asyncpg.Connection]:
-    """Someone whom no trigger stops."""
-    databases = world.databases
-    url = databases.vault_superuser_url if vault else databases.ledger_superuser_url
-    connection = await asyncpg.connect(url)
-    try:
-        if not vault:
-            await connection.execute("SET search_path TO ledger")
-            await connection.execute(SCREW)
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def attack(world: World, *statements: str, vault: bool = False) -> None:
-    async with superuser(world, vault=vault) as connection:
-        for statement in statements:
-            assert not (await connection.execute(statement)).endswith(" 0"), statement
 
 
 async def checked(world: World, *, vault: bool = False, **options: Any) -> Report:
@@ -97,19 +76,32 @@ async def whole_month(services: Services, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 async def copied(whole_month: World) -> AsyncIterator[World]:
     """A copy of the month's databases, to be attacked."""
-    pair = whole_month.databases
-    suffix = secrets.token_hex(6)
-    copy = DatabasePair(pair.services, f"ledger_{suffix}", f"vault_{suffix}")
+    async with copies(whole_month, ("ledger", "vault")) as world:
+        yield world
+
+
+@pytest.fixture
+async def copied_ledger(whole_month: World) -> AsyncIterator[World]:
+    """A copy of the month's ledger beside the month's own vault."""
+    async with copies(whole_month, ("ledger",)) as world:
+        yield world
+
+
+@asynccontextmanager
+async def copies(world: World, which: tuple[str, ...]) -> AsyncIterator[World]:
+    pair = world.databases
+    names = {each: f"{each}_{secrets.token_hex(6)}" for each in which}
     connection = await asyncpg.connect(pair.services.superuser_url("postgres"))
     try:
-        for original, name in ((pair.ledger, copy.ledger), (pair.vault, copy.vault)):
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}")
+        for each, name in names.items():
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {getattr(pair, each)}")
             await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO ledger")
+        copy = replace(pair, **names)
         urls = {"database_url": copy.ledger_url, "vault_url": copy.vault_url}
-        yield replace(whole_month, databases=copy, settings=whole_month.settings.model_copy(update=urls))
-        for name in (copy.ledger, copy.vault):
-            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        yield replace(world, databases=copy, settings=world.settings.model_copy(update=urls))
     finally:
+        for name in names.values():
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.close()
 
 
@@ -218,10 +210,10 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-async def test_attack_by_a_superuser(copied: World, name: str) -> None:
+async def test_attack_by_a_superuser(copied_ledger: World, name: str) -> None:
     statements, expected = ATTACKS[name]
-    await attack(copied, *statements)
-    found = await problems(copied)
+    await attack(copied_ledger, *statements)
+    found = await problems(copied_ledger)
     if name == "inflates the head":
         found = [(verdict, None) for verdict, _ in found]
     assert sorted(set(found), key=str) == sorted(expected, key=str)
@@ -250,8 +242,8 @@ async def test_recomputed_chain_is_caught_by_a_checkpoint_alone(copied: World) -
     async with copied.opened() as ledger:
         signer = ledger.keyring.log_signer
     async with superuser(copied) as connection:
-        kept = await _checkpoint(connection, signer)
-        await _recompute(connection, 100)
+        kept = await signed_checkpoint(connection, signer)
+        await recompute(connection, 100)
     assert await problems(copied) == []
     assert await problems(copied, from_checkpoint=kept) == [("bad-root", None)]
 
@@ -260,7 +252,7 @@ async def test_checkpoint_of_the_log_holds_and_of_others_does_not(copied: World)
     async with copied.opened() as ledger:
         signer = ledger.keyring.log_signer
     async with superuser(copied) as connection:
-        kept = await _checkpoint(connection, signer)
+        kept = await signed_checkpoint(connection, signer)
         later = sign(Checkpoint(signer.name, 100_000, bytes(32)), signer)
     stranger = Ed25519Signer(signer.name, bytes(32))
     assert await problems(copied, from_checkpoint=kept) == []
@@ -272,7 +264,7 @@ async def test_checkpoint_of_the_log_holds_and_of_others_does_not(copied: World)
     assert await problems(copied, from_checkpoint="rubbish") == [("bad-signature", None)]
 
 
-async def test_old_backup_is_caught_by_a_checkpoint(copied: World) -> None:
+async def test_old_backup_is_caught_by_asigned_checkpoint(copied: World) -> None:
     """A log that is older than what was signed."""
     async with copied.opened() as ledger:
         signer = ledger.keyring.log_signer
@@ -305,7 +297,7 @@ async def test_event_called_a_duplicate_falsely(copied: World) -> None:
             own = {**cover, "topic_id": topic_id_text(place["topic_id"]), "partition": place["partition"]}
             leaf["event"]["data"]["covers"] = [cover, {**own, "offsets": [place["offset"]], "seqs": [0]}]
 
-        await _recompute(connection, seq, lie)
+        await recompute(connection, seq, lie)
     assert await problems(copied) == [("offset-not-covered", 100)]
 
 
@@ -385,40 +377,16 @@ async def test_memory_of_an_event_given_to_another(copied: World) -> None:
     assert await problems(copied, vault=True) == [("changed-seen", 100)]
 
 
-async def _checkpoint(connection: asyncpg.Connection, signer: Ed25519Signer) -> str:
-    head = await connection.fetchrow("SELECT size, root FROM head WHERE origin = $1", signer.name)
-    assert head is not None
-    return sign(Checkpoint(signer.name, head["size"], head["root"]), signer)
-
-
-async def _recompute(connection: asyncpg.Connection, at: int, change: Any = None) -> None:
-    """Edits one leaf and writes anew everything that is computed from it: links, tiles, batches, head."""
-    leaves = [row["leaf"] for row in await connection.fetch("SELECT leaf FROM entry ORDER BY seq")]
-    prev, hashes, roots = bytes(32), [], {}
-    frontier = Frontier()
-    for seq, leaf in enumerate(leaves):
-        parsed = msgspec.json.decode(leaf)
-        parsed["prev"] = base64url.encode(prev)
-        if seq == at:
-            (change or (lambda each: each["event"]["data"].update(operation="export")))(parsed)
-        text = canonical(parsed)
-        prev = leaf_hash(text)
-        hashes.append(prev)
-        frontier.append(prev)
-        roots[seq + 1] = (prev, frontier.root())
-        await connection.execute("UPDATE entry SET leaf = $1 WHERE seq = $2", text, seq)
-    for tile in TileEdge().extend(hashes)[1]:
-        await connection.execute(
-            "UPDATE tile SET hashes = $1, root = $2 WHERE level = $3 AND index = $4",
-            tile.data,
-            tile.root,
-            tile.level,
-            tile.index,
-        )
-    for row in await connection.fetch("SELECT size FROM batch"):
-        await connection.execute(
-            "UPDATE batch SET prev = $1, root = $2 WHERE size = $3", *roots[row["size"]], row["size"]
-        )
-    await connection.execute(
-        "UPDATE head SET prev = $1, root = $2, frontier = $3", prev, frontier.root(), frontier.to_bytes()
+async def test_real_export_is_checked_offline(copied: World, tmp_path: Path) -> None:
+    async with copied.opened() as ledger:
+        done = await export_log(ledger, tmp_path / "log", asker=Asker(OFFICER, "cli"))
+    key, bundle = tmp_path / "log.pub", tmp_path / "log" / "tile" / "entries" / "000"
+    (tmp_path / "log" / "log.pub").rename(key)
+    report = verify_export(
+        lambda path: (tmp_path / "log" / path).read_bytes(), parse_verifier(key.read_text())
     )
+    assert (report.verdicts, report.size, report.root) == ((), done.size, done.root)
+    assert verify_cli.main([str(tmp_path / "log"), "--key", str(key)]) == 0
+    content = bundle.read_bytes()
+    bundle.write_bytes(content.replace(b'"read"', b'"edit"', 1))
+    assert verify_cli.main([str(tmp_path / "log"), "--key", str(key)]) == 10
