@@ -135,7 +135,7 @@ class Chain:
         """`seg` rises by 0 or 1; a segment that has no leaf is never closed."""
         began = self._seg_began
         if began is None:
-            self._seg_began = appended
+            self._seg_began, self._close_segment = appended, False
         elif (
             self._close_segment or seq - self._seg_first >= SEGMENT_LEAVES or appended - began >= SEGMENT_TIME
         ):

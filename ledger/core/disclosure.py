@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SALT_BYTES = 16
 UNREGISTERED = "unregistered"
 _RESERVED = ("_sd", "...")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 class DisclosureMismatch(BadAnswer):
@@ -53,7 +55,7 @@ def parse(disclosure: str) -> Disclosed:
     except Exception as error:
         raise DisclosureMismatch("A disclosure is not base64url of a JSON array.") from error
     match parts:
-        case [str(salt), str(name), value] if name not in _RESERVED and not _holds_reserved(value):
+        case [str(salt), str(name), value] if _is_path(name) and not _holds_reserved(value):
             return Disclosed(salt, name, value)
     raise DisclosureMismatch("A disclosure is not [salt, name, value], or uses a reserved name.")
 
@@ -62,7 +64,8 @@ def open_event(leaf: Mapping[str, Any], disclosures: Iterable[str]) -> tuple[dic
     """The leaf's `event` with the disclosed values in their places, and the identities disclosed, by slot.
 
     Refused (DisclosureMismatch): a disclosure without its digest in `_sd`, one given twice, a digest that occurs
-    twice, a name that is already in clear. `_sd` and `_sd_alg` are taken out; what stays sealed is absent.
+    twice, a name that is already in clear, or disclosed already, or within another disclosure's value. `_sd` and
+    `_sd_alg` are taken out; what stays sealed is absent.
     """
     event: dict[str, Any] = copy.deepcopy(dict(leaf["event"]))
     data: dict[str, Any] = event["data"]
@@ -71,25 +74,47 @@ def open_event(leaf: Mapping[str, Any], disclosures: Iterable[str]) -> tuple[dic
     if len(set(digests)) != len(digests):
         raise DisclosureMismatch("A digest occurs twice in the leaf.")
     missing = set(digests)
+    names: set[str] = set()
     persons: dict[int, str] = {}
     for text in disclosures:
+        disclosed = parse(text)
         found = digest(text)
         if found not in missing:
             raise DisclosureMismatch("A disclosure has no digest in the leaf, or is shown twice.")
         missing.remove(found)
-        disclosed = parse(text)
+        if disclosed.name in names:
+            raise DisclosureMismatch("Two disclosures give one name.")
+        names.add(disclosed.name)
         if disclosed.name.startswith("who."):
-            persons[_slot(disclosed.name, leaf)] = str(disclosed.value)
+            persons[_slot(disclosed.name, leaf)] = _identity(disclosed.value)
         else:
             _place(event, disclosed)
+    if any(_reaches_into(name, names) for name in names):
+        raise DisclosureMismatch("A disclosure reaches into another's value.")
     return event, persons
 
 
 def _slot(name: str, leaf: Mapping[str, Any]) -> int:
     number = name.removeprefix("who.")
-    if not number.isdecimal() or int(number) >= len(leaf["who"]):
+    if not _INDEX.fullmatch(number) or int(number) >= len(leaf["who"]):
         raise DisclosureMismatch("A disclosure names a slot that the leaf does not have.")
     return int(number)
+
+
+def _identity(value: Any) -> str:
+    if not isinstance(value, str):
+        raise DisclosureMismatch("A person's identity is not a text.")
+    return value
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name is a dotted path without empty or reserved parts; `...` is nothing but empty ones."""
+    return all(part and part not in _RESERVED for part in name.split("."))
+
+
+def _reaches_into(name: str, names: set[str]) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in names for end in range(1, len(parts)))
 
 
 def _place(event: dict[str, Any], disclosed: Disclosed) -> None:
@@ -99,14 +124,13 @@ def _place(event: dict[str, Any], disclosed: Disclosed) -> None:
     for part in parents:
         if isinstance(place, dict):
             place = place.setdefault(part, {})
-        elif isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+        elif isinstance(place, list) and _INDEX.fullmatch(part) and int(part) < len(place):
             place = place[int(part)]
         else:
             raise DisclosureMismatch("A disclosure's name does not fit the leaf.")
-    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
-        taken, key = place[int(last)] != UNREGISTERED, int(last)
-        if not taken:
-            place[key] = disclosed.value
+    if isinstance(place, list) and _INDEX.fullmatch(last) and int(last) < len(place):
+        if place[int(last)] == UNREGISTERED:
+            place[int(last)] = disclosed.value
             return
     elif isinstance(place, dict) and place.get(last, UNREGISTERED) == UNREGISTERED:
         place[last] = disclosed.value

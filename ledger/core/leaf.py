@@ -90,7 +90,7 @@ def parse(leaf: bytes) -> dict[str, Any]:
     """The leaf's object, for reading only: what is verified is always the bytes. Raises MalformedLeaf."""
     try:
         parsed = msgspec.json.decode(leaf)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedLeaf("The leaf is not JSON.") from error
     if not isinstance(parsed, dict) or canonical(parsed) != leaf:
         raise MalformedLeaf("The leaf is not the canonical form of one JSON object.")
