@@ -188,7 +188,7 @@ async def test_a_question_over_http(world: World) -> None:
             answer = await client.get(
                 f"{V1}/subjects/{ann}/accesses",
                 params={"limit": 1, "from": "2026-10-01", "to": "2026-10-02T00:00:00+00:00"},
-                headers={name: value.encode() for name, value in headers.items()},
+                headers={name.encode(): value.encode() for name, value in headers.items()},
             )
         document = answer.json()
         assert document["subject"] == ANN
@@ -356,7 +356,8 @@ async def test_it_serves_until_it_is_told_to_stop(world: World) -> None:
         serving_task = asyncio.create_task(run(settings, listening.put_nowait, stop=stop))
         announced = asyncio.create_task(listening.get())
         await asyncio.wait([serving_task, announced], return_when=asyncio.FIRST_COMPLETED)
-        assert not serving_task.done(), await serving_task
+        if serving_task.done():
+            await serving_task
         address = await announced
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"{address}/livez")).text == "ok\n"

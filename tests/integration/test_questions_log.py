@@ -98,9 +98,16 @@ async def test_proofs_and_tiles_are_those_of_the_leaves(filled: World) -> None:
         for wrong in (entries_path(0), "tile/0/0", "../../x"):
             with pytest.raises(BadInput):
                 await tile(ledger, wrong)
-        for seq, of in ((size, None), (-1, None), (0, size + 1), (5, 5), (0, 0)):
+        beyond: tuple[tuple[int, int | None], ...] = (
+            (size, None),
+            (-1, None),
+            (0, size + 1),
+            (5, 5),
+            (0, 0),
+        )
+        for seq, tree in beyond:
             with pytest.raises(NotFound):
-                await inclusion(ledger, seq, of)
+                await inclusion(ledger, seq, tree)
         assert (await head(ledger)).size == size  # none of this is a chained read
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger.core import answer_receipt, checkpoint
 from ledger.core.answer_csv import cell, csv_text
 from ledger.core.answer_cursor import BadCursor, Cursor, Cursors
-from ledger.core.note import BadSignature, Ed25519Signer, UnknownKey
+from ledger.core.note import BadSignature, Ed25519Signer, UnknownKey, sign_note
 from ledger.core.randomness import system_randomness
 
 CURSORS = Cursors(bytes(32), system_randomness())
@@ -89,7 +89,7 @@ def test_a_receipt_is_these_bytes_and_no_checkpoint() -> None:
 )
 def test_what_is_signed_but_no_receipt_is_refused(text: str) -> None:
     with pytest.raises(answer_receipt.MalformedReceipt):
-        answer_receipt.read(answer_receipt.note.sign_note(text, [SIGNER]), SIGNER.verifier)
+        answer_receipt.read(sign_note(text, [SIGNER]), SIGNER.verifier)
 
 
 def test_a_checkpoint_under_the_receipts_key_is_no_receipt() -> None:

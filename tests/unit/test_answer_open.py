@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused_by_name(log: Log) -> None:
         {"partition": 0},
     ):
         with pytest.raises(ChangedColumn):
-            open_entry(replace(stored, **columns), [subject], ORIGIN)  # type: ignore[arg-type]
+            open_entry(replace(stored, **columns), [subject], ORIGIN)
     with pytest.raises(ChangedColumn):
         open_entry(stored, [], "ledger.example/log/other")
     for leaf in (b"", b"{}", b"[]", stored.leaf + b" ", stored.leaf.replace(b'"v":1', b'"v":2')):
