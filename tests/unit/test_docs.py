@@ -175,9 +175,21 @@ def test_every_address_of_the_api_is_described() -> None:
     assert described == {each for each in served if each[0] != "OPTIONS"}
 
 
+def _source() -> str:
+    return "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in _all_modules())
+
+
+def test_alerts_name_what_the_log_says() -> None:
+    alerts = _section(_read("docs/operations.md"), "## Alerts")
+    named = set(re.findall(r"`((?:worker|append|api|timer|follow)\.[a-z_]+)`", alerts))
+    assert named
+    said = _source()
+    assert {name for name in named if f'"{name}"' not in said} == set()
+
+
 def test_metrics_are_those_of_the_code() -> None:
     named = set(re.findall(r"`(ledger_[a-z_]+)", _section(_read("docs/operations.md"), "## Metrics")))
-    said = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in _all_modules())
+    said = _source()
     made = set(re.findall(r"(?:Counter|Gauge|Histogram)\(\s*\"(ledger_[a-z_]+)\"", said))
     assert {name.removesuffix("_total") for name in named} == {name.removesuffix("_total") for name in made}
 
