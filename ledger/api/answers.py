@@ -7,14 +7,17 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Struct
 
 from accountability_ledger.errors import Refused
 from accountability_ledger.identifier import normalise
+from ledger.api.answer_shapes import ActorActivity, Inclusion, LogPage, Status, WhoAccessed
 from ledger.api.handles import LIFE_SECONDS, Kind
 from ledger.api.parts import ApiParts
 from ledger.api.reading import asker_of, check_ledger, moment, rendered
-from ledger.api.shapes import AnswerDocument, Handle, Person
+from ledger.api.shapes import Handle, Person
 from ledger.core.errors import BadInput, NotFound
 from ledger.storage.log_reader import inclusion
 from ledger.storage.questions import actor_activity, log_entries, one_entry, who_accessed
@@ -34,6 +37,11 @@ _Form = Annotated[
     str | None, QueryParameter(name="format", description="json, ndjson or csv; else Accept decides")
 ]
 _Type = Annotated[str | None, QueryParameter(name="type", description="Full type name")]
+
+
+def _answered(shape: type[Struct]) -> dict[int, ResponseSpec]:
+    """How OpenAPI describes an answer in JSON; as NDJSON and CSV its entries come alone."""
+    return {200: ResponseSpec(shape, generate_examples=False, description="The answer")}
 
 
 @post(
@@ -71,7 +79,11 @@ def _handle(parts: ApiParts, ledger: str, kind: Kind, person: Person) -> Handle:
     return Handle(parts.handles.give(kind, identifier), LIFE_SECONDS)
 
 
-@get("/v1/ledgers/{ledger:str}/subjects/{handle:str}/accesses", summary="Who accessed a person's data")
+@get(
+    "/v1/ledgers/{ledger:str}/subjects/{handle:str}/accesses",
+    summary="Who accessed a person's data",
+    responses=_answered(WhoAccessed),
+)
 async def accesses(
     request: Request[Any, Any, Any],
     ledger: FromPath[str],
@@ -99,7 +111,11 @@ async def accesses(
     return rendered(request, answer.to_json(), form)
 
 
-@get("/v1/ledgers/{ledger:str}/actors/{handle:str}/activity", summary="What an account did")
+@get(
+    "/v1/ledgers/{ledger:str}/actors/{handle:str}/activity",
+    summary="What an account did",
+    responses=_answered(ActorActivity),
+)
 async def activity(
     request: Request[Any, Any, Any],
     ledger: FromPath[str],
@@ -127,7 +143,7 @@ async def activity(
     return rendered(request, answer.to_json(), form)
 
 
-@get("/v1/ledgers/{ledger:str}/entries", summary="The log's entries")
+@get("/v1/ledgers/{ledger:str}/entries", summary="The log's entries", responses=_answered(LogPage))
 async def entries(
     request: Request[Any, Any, Any],
     ledger: FromPath[str],
@@ -146,7 +162,7 @@ async def entries(
     return rendered(request, page.to_json(), form)
 
 
-@get("/v1/ledgers/{ledger:str}/entries/{seq:int}", summary="One entry")
+@get("/v1/ledgers/{ledger:str}/entries/{seq:int}", summary="One entry", responses=_answered(LogPage))
 async def entry(
     request: Request[Any, Any, Any],
     ledger: FromPath[str],
@@ -162,20 +178,24 @@ async def entry(
     return rendered(request, page, form)
 
 
-@get("/v1/ledgers/{ledger:str}/entries/{seq:int}/proof", summary="The proof that an entry is in the log")
+@get(
+    "/v1/ledgers/{ledger:str}/entries/{seq:int}/proof",
+    summary="The proof that an entry is in the log",
+    responses=_answered(Inclusion),
+)
 async def proof(
     ledger: FromPath[str],
     seq: FromPath[int],
     parts: NamedDependency[ApiParts],
     size: Annotated[int | None, QueryParameter(name="size", description="Of the tree of this size")] = None,
-) -> AnswerDocument:
+) -> Response[dict[str, Any]]:
     """Leaf hash, RFC 6962 audit path, root, and the C2SP tlog-proof with a signed checkpoint."""
     check_ledger(parts, ledger)
-    return await inclusion(parts.ledger, seq, size)
+    return Response(await inclusion(parts.ledger, seq, size))
 
 
-@get("/v1/ledgers/{ledger:str}/status", summary="The state of the ledger")
-async def state(ledger: FromPath[str], parts: NamedDependency[ApiParts]) -> AnswerDocument:
+@get("/v1/ledgers/{ledger:str}/status", summary="The state of the ledger", responses=_answered(Status))
+async def state(ledger: FromPath[str], parts: NamedDependency[ApiParts]) -> Response[dict[str, Any]]:
     """Head, lag, counts and verifier keys; addresses are told by the command line alone."""
     check_ledger(parts, ledger)
-    return await status(parts.ledger, None, parts.topics)
+    return Response(await status(parts.ledger, None, parts.topics))

@@ -27,6 +27,7 @@ def make_api(parts: ApiParts) -> Litestar:
     return Litestar(
         route_handlers=[
             events_in.send_events,
+            events_in.record_receipt,
             answers.resolve_subject,
             answers.resolve_actor,
             answers.accesses,

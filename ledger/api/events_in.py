@@ -6,12 +6,14 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
+from msgspec import UNSET
 
 from accountability_ledger.accept import Event, accept
 from accountability_ledger.errors import Refused
@@ -19,10 +21,11 @@ from ledger.api.parts import ApiParts
 from ledger.api.problem import AllRefused, TooLarge, UnsupportedMedia
 from ledger.api.reading import check_ledger
 from ledger.api.sending import Sent
-from ledger.api.shapes import EventResult, EventResults
-from ledger.core.errors import BadInput
+from ledger.api.shapes import EventResult, EventResults, RecordReceipt
+from ledger.core import base64url
+from ledger.core.errors import BadInput, NotFound
 from ledger.storage.log_reader import head
-from ledger.storage.receipts import Found, find_places, sign_receipt
+from ledger.storage.receipts import Found, find_place, find_places, sign_receipt
 
 MAX_EVENTS = 1000
 MAX_BODY = 8 * 1024 * 1024
@@ -69,6 +72,35 @@ async def send_events(
     committed = wait and all(each is not None for each in found)
     headers = {"preference-applied": "wait"} if wait else {}
     return Response(EventResults(results), status_code=201 if committed else 202, headers=headers)
+
+
+@get("/v1/ledgers/{ledger:str}/receipts", summary="The receipt of a Kafka record")
+async def record_receipt(
+    ledger: FromPath[str],
+    parts: NamedDependency[ApiParts],
+    topic_id: Annotated[
+        str, QueryParameter(name="topic_id", description="Kafka's id of the topic, base64url")
+    ],
+    partition: Annotated[int, QueryParameter(name="partition")],
+    offset: Annotated[int, QueryParameter(name="offset")],
+) -> RecordReceipt:
+    """What the ledger made of a record, by its place in Kafka, and its signed word for it. Names no person and shows no
+    leaf, so it is not recorded; 404 while the record is not accounted for.
+    """
+    check_ledger(parts, ledger)
+    identity = base64url.decode(topic_id)
+    if len(identity) != 16 or not (0 <= partition < 2**31 and 0 <= offset < 2**63):
+        raise BadInput("A record's place is a topic id of 16 bytes in base64url, a partition and an offset.")
+    found = await find_place(parts.ledger, UUID(bytes=identity), partition, offset)
+    if found is None:
+        raise NotFound("The ledger has not accounted for this record yet: ask again in a moment.")
+    return RecordReceipt(
+        seq=found.seq,
+        outcome=found.outcome,
+        leaf_hash=base64.b64encode(found.leaf_hash).decode("ascii"),
+        receipt=sign_receipt(parts.ledger, found.seq, found.leaf_hash),
+        reason=found.reason or UNSET,
+    )
 
 
 def _wait_seconds(prefer: str) -> float:

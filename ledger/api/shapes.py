@@ -1,6 +1,6 @@
 """The bodies of requests and answers, as OpenAPI describes them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -16,18 +16,6 @@ class Handle(Struct, frozen=True):
 
     handle: str
     expires_in: int
-
-
-class Pinned(Struct, frozen=True):
-    """The tree that an answer speaks of; `root` in standard base64."""
-
-    size: int
-    root: str
-
-
-AnswerDocument = dict[str, Any]
-"""An answer: `schema`, `ledger`, `subject` or `actor`, `from`, `to`, `known_at`, `query_seq`, `checkpoint` (`Pinned`),
-`entries`, `next_cursor`; with `format=ndjson` or `csv` the entries alone, the rest in headers."""
 
 
 class EventResult(Struct, frozen=True, omit_defaults=True):
@@ -47,6 +35,18 @@ class EventResult(Struct, frozen=True, omit_defaults=True):
     receipt: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
+
+
+class RecordReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a Kafka record became: the `seq` of its entry (of a duplicate: of the entry that it repeats), `outcome`
+    (appended, duplicate, rejected, conflict), `leaf_hash` (standard base64) and the signed `receipt`.
+    """
+
+    seq: int
+    outcome: str
+    leaf_hash: str
+    receipt: str
+    reason: str | UnsetType = UNSET
 
 
 class EventResults(Struct, frozen=True):

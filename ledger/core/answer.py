@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from accountability_ledger.moment import written
+from ledger.core import base64url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -185,6 +186,7 @@ def entry_json(opened: OpenedEntry, asked: Iterable[int], question: Question) ->
         "topic": via.get("topic"),
         "partition": via.get("partition"),
         "offset": via.get("offset"),
+        "leaf_hash": base64url.encode(opened.leaf_hash),
         "findings": [],
     }
     if "id" in event:

@@ -67,10 +67,11 @@ async def head(ledger: OpenLedger) -> Pin:
 
 async def checkpoint(ledger: OpenLedger) -> str:
     """The signed head (C2SP tlog-checkpoint), made on demand."""
-    return _signed(ledger, await head(ledger))
+    return signed(ledger, await head(ledger))
 
 
-def _signed(ledger: OpenLedger, pin: Pin) -> str:
+def signed(ledger: OpenLedger, pin: Pin) -> str:
+    """The checkpoint of a tree that was read from the head."""
     spoken = checkpoints.Checkpoint(ledger.origin, pin.size, pin.root)
     return checkpoints.sign(spoken, ledger.keyring.log_signer)
 
@@ -250,7 +251,7 @@ async def _write_log(
         [
             ("log.pub", f"{vkeys[0]}\n".encode()),
             ("vkeys", "".join(f"{each}\n" for each in vkeys).encode()),
-            (CHECKPOINT_PATH, _signed(ledger, pin).encode()),
+            (CHECKPOINT_PATH, signed(ledger, pin).encode()),
         ],
     )
     if progress:

@@ -10,7 +10,7 @@ from accountability_ledger.moment import written
 from ledger.core import own
 from ledger.core.leaf import parse
 from ledger.storage.database import translated
-from ledger.storage.log_reader import checkpoint
+from ledger.storage.log_reader import signed
 from ledger.storage.reading import snapshot
 from ledger.storage.sql import load
 
@@ -87,7 +87,7 @@ async def status(
             "receipt": keys.receipt_signer.verifier.vkey(),
             "witnesses": [],
         },
-        "checkpoint": await checkpoint(ledger),
+        "checkpoint": signed(ledger, pin),
     }
 
 

@@ -10,16 +10,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import jsonschema
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from accountability_ledger.accept import accept
+from ledger.api.answer_shapes import SHAPES, AnsweredEntry
 from ledger.api.app import make_api
 from ledger.api.handles import LIFE_SECONDS, HandleGone, Handles
 from ledger.api.parts import assemble
 from ledger.api.serve import AddressUnusable, run
 from ledger.api.token import TokenFault, load_token
 from ledger.core import answer_receipt, note
+from ledger.core.batch import topic_id_text
 from ledger.core.merkle import leaf_hash, verify_inclusion
 from ledger.core.static_log import check_static_log
 from tests.world import accessed, event, registering
@@ -37,6 +41,8 @@ BATCH = {"content-type": "application/cloudevents-batch+json"}
 LINES = {"content-type": "application/x-ndjson"}
 WAIT = {"prefer": "wait=20"}
 V1 = "/v1/ledgers/main"
+SCHEMAS = {name: msgspec.json.schema(shape) for name, shape in SHAPES.items()}
+ENTRY_FIELDS = {each.encode_name for each in msgspec.structs.fields(AnsweredEntry)}
 
 
 @asynccontextmanager
@@ -79,6 +85,19 @@ async def test_events_go_in_and_their_places_come_out(world: World) -> None:
         (repeated,) = again.json()["results"]
         assert (repeated["outcome"], repeated["seq"]) == ("duplicate", result["seq"])
         assert repeated["offset"] == result["offset"] + 1
+        topics = await parts.topics.describe()
+        for each in (result, repeated):
+            place = {
+                "topic_id": topic_id_text(topics[each["topic"]].topic_id),
+                "partition": each["partition"],
+                "offset": each["offset"],
+            }
+            fetched = await client.get(f"{V1}/receipts", params=place)
+            assert fetched.json() == {name: each[name] for name in ("seq", "outcome", "leaf_hash", "receipt")}
+            later = await client.get(f"{V1}/receipts", params=place | {"offset": 999})
+            assert (later.status_code, later.json()["code"]) == (404, "not-found")
+            wrong = await client.get(f"{V1}/receipts", params=place | {"topic_id": "AAAA"})
+            assert (wrong.status_code, wrong.json()["code"]) == (400, "bad-input")
         identity = json.loads(one)["id"]
         other = await client.post(f"{V1}/events", content=accessed(BEN, id=identity), headers=ONE | WAIT)
         (conflict,) = other.json()["results"]
@@ -201,6 +220,7 @@ async def test_a_question_over_http(world: World) -> None:
         told = document["entries"] + rest.json()["entries"]
         assert [each["type"] for each in told] == ["org.accountability-ledger.data.accessed.v1"] * 2
         assert rest.json()["checkpoint"] == document["checkpoint"]
+        jsonschema.validate(document, SCHEMAS["who-accessed"])
         said = json.dumps(logs)
         assert "/v1/ledgers/{ledger}/subjects/{handle}/accesses" in said
         for hidden in (ann, "ann@", "2026-10-01", "case-7"):
@@ -215,6 +235,8 @@ async def test_a_question_over_http(world: World) -> None:
         account = await handle(client, "user:support-1", "actors")
         activity = (await client.get(f"{V1}/actors/{account}/activity")).json()
         assert activity["persons"] == [ANN, BEN]
+        jsonschema.validate(activity, SCHEMAS["actor"])
+        assert set(activity["entries"][0]) <= ENTRY_FIELDS
         asker = parts.token.actor
         own = await handle(client, asker, "actors")
         questions = (await client.get(f"{V1}/actors/{own}/activity")).json()["entries"]
@@ -308,6 +330,8 @@ async def test_the_served_log_proves_itself(world: World) -> None:
         assert [each["seq"] for each in page["entries"]] == [3, 4]
         one = (await client.get(f"{V1}/entries/3")).json()["entries"]
         assert one == page["entries"][:1]
+        jsonschema.validate(page, SCHEMAS["entries"])
+        jsonschema.validate(after, SCHEMAS["status"])
 
 
 def _decoded(text: str) -> bytes:
@@ -335,6 +359,7 @@ async def test_openapi_describes_every_endpoint(world: World) -> None:
                 "entries",
                 "entries/{seq}",
                 "entries/{seq}/proof",
+                "receipts",
                 "subjects/resolve",
                 "subjects/{handle}/accesses",
                 "actors/resolve",
