@@ -154,6 +154,8 @@ async def _snapshot(database: str, count: int) -> AsyncIterator[list[asyncpg.Con
         for _ in range(count):
             connection = await connect(database, "ledger_auditor")
             stack.callback(connection.terminate)
+            # Compiling a query of many slices takes longer than running it once a chunk.
+            await connection.execute("SET jit = off")
             await connection.execute(_SNAPSHOT)
             if name is None:
                 name = await connection.fetchval("SELECT pg_export_snapshot()")

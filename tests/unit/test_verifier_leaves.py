@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -190,3 +191,15 @@ def test_segment_that_stays_open_beyond_a_day() -> None:
     last = writer.log.head.size - 1
     attacked = relinked(writer.log, last, lambda parsed: parsed.update(seg=0))
     assert ("broken-order", last) in attacked.problems()
+
+
+def test_badly_damaged_log_is_judged_in_linear_time() -> None:
+    """Thousands of leaves in doubt and no root that settles them: what is tried is bounded."""
+    log = log_of(5000)
+    leaves = [row.leaf for row in log.entries]
+    leaves[3] = with_data(leaves[3], operation="export")
+    chained = recompute(log, leaves, tiles=False, batches=False, head=False)
+    chained.batches = [row._replace(root=bytes(32)) for row in log.batches]
+    assert chained.problems()[0] == ("changed-leaf", 3)
+    nobody = replace(log, batches=[row._replace(root=bytes(32)) for row in log.batches])
+    assert {verdict for verdict, _ in nobody.problems()} == {"bad-root"}

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 _FIRST_PREV = hash_text(FIRST_PREV)
 _HASH = 32
-# How many doubts are tried in every combination, and over how many leaves: only a damaged log comes here.
+# Only a damaged log comes here, and it must not take for ever: how many doubts are tried in every combination, on how
+# many recorded roots, how many leaves a doubt may wait for one, and how many unmatched roots are kept.
 _MOST_DOUBTS = 6
-_LONGEST_DOUBT = 8192
+_MOST_TRIES = 8
+_LONGEST_DOUBT = 4096
+_MOST_UNMATCHED = 1000
 
 
 class Place(NamedTuple):
@@ -85,6 +88,7 @@ class Tree:
         self._explained = False
         self._doubts: list[_Doubt] = []
         self._unmatched: list[Recorded] = []
+        self._tries = 0
         self._recomputed = False  # the last place judged was changed, and the chain computed again after it
         self.replaced: dict[int, bytes] = {}  # hashes of leaves that stand astray, by the seq that they claim
         self.lost = False
@@ -258,6 +262,9 @@ class Tree:
                 else:
                     self._edge_holds = False  # tiles were hashed already that take up the other reading
         self._extend(hashes[at:])
+        if len(self._since) > _LONGEST_DOUBT:  # the leaves that are named then explain why no root fits
+            self._settle(start + len(hashes), {})
+            self._explained = True
 
     def _extend(self, hashes: list[bytes]) -> None:
         if self._doubts:
@@ -271,6 +278,9 @@ class Tree:
         """
         reading = self._reading(mark)
         if reading is None:
+            self._tries += 1
+            if len(self._unmatched) > _MOST_UNMATCHED and mark.kind == "batch":
+                self._unmatched.pop()
             self._unmatched.append(mark)
             return {}
         self._settle(mark.size, reading)
@@ -292,12 +302,10 @@ class Tree:
         where no reading leads to that root.
         """
         open_doubts = [doubt for doubt in self._doubts if doubt.seq < mark.size]
-        if len(self._since) > _LONGEST_DOUBT:
-            choices: Iterable[tuple[bool, ...]] = [(False,) * len(open_doubts)]
-        elif len(open_doubts) > _MOST_DOUBTS:
-            choices = [(False,) * len(open_doubts), (True,) * len(open_doubts)]
-        else:
-            choices = product((False, True), repeat=len(open_doubts))
+        count = len(open_doubts)
+        choices: Iterable[tuple[bool, ...]] = dict.fromkeys([(False,) * count, (True,) * count])
+        if count <= _MOST_DOUBTS and self._tries < _MOST_TRIES:
+            choices = product((False, True), repeat=count)
         start = self._settled.size
         for choice in choices:
             others = {
@@ -322,6 +330,7 @@ class Tree:
             self._since[seq - start] = digest
         self._settled.extend(self._since)
         self._since = []
+        self._tries = 0
         self._doubts = [doubt for doubt in self._doubts if doubt.seq >= size]
 
     def _compare_tiles(self, hashes: list[bytes], stored: Mapping[tuple[int, int], TileRow]) -> None:
