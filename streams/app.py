@@ -8,6 +8,7 @@ crash the worker, so each is wrapped.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import faust
 import msgspec
@@ -34,7 +35,9 @@ def make_app(parts: Parts) -> Any:
     """The worker's Faust app for one ledger. Its topics are made beforehand: auto-creation is off."""
     settings = parts.settings
     app = faust.App(
-        f"accountability-ledger-{settings.name}",
+        # A group of its own for each worker: it only follows hints, and in a shared group a worker could neither start
+        # to follow nor stop for a minute after another had been killed.
+        f"accountability-ledger-{settings.name}-{uuid4().hex}",
         broker=";".join(f"aiokafka://{host}" for host in parts.bootstrap.split(",")),
         broker_credentials=_credentials(parts),
         store="memory://",
@@ -44,6 +47,7 @@ def make_app(parts: Parts) -> Any:
         topic_allow_declare=False,
         stream_wait_empty=False,
         autodiscover=False,
+        consumer_auto_offset_reset="latest",
     )
 
     async def follow(stream: Any) -> None:

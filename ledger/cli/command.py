@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import structlog
 import typer
+from pydantic import ValidationError
 
 from ledger.cli.output import Format, Output
 from ledger.core.errors import BadInput
@@ -121,12 +122,26 @@ def _call(given: dict[str, Any]) -> Call:
     if as_json and form not in {Format.TABLE, Format.JSON}:
         raise BadInput("--json and --format contradict each other: give one of them.")
     return Call(
-        settings=load(name=name) if name else load(),
+        settings=_settings(name),
         actor=f"user:{login()}",
         case=given.pop("case"),
         reason=given.pop("reason"),
         output=Output(Format.JSON if as_json else form, given.pop("out", None)),
     )
+
+
+def _settings(name: str | None) -> Settings:
+    """The settings; where some are not valid, the error says what each may be, never what it is."""
+    try:
+        return load(name=name) if name else load()
+    except BadInput as error:
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        wrong = {
+            f"LEDGER_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}"
+            for each in error.__cause__.errors(include_input=False, include_url=False, include_context=False)
+        }
+        raise BadInput(f"These settings are not valid. {'. '.join(sorted(wrong))}.") from error
 
 
 def login() -> str:

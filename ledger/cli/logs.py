@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
 
+_OURS = ("ledger", "streams")
+_SELDOM_SECONDS = 10.0
+_MOST_MESSAGES = 1_000
+
+
 def configure() -> None:
     """Sends our log and, from WARNING on, the libraries' to stderr: lines for people on a terminal, else JSON."""
     shared: list[Processor] = [
@@ -44,10 +49,11 @@ def configure() -> None:
         )
     )
     handler.addFilter(_unspoken)
+    handler.addFilter(_Seldom())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    for ours in ("ledger", "streams"):
+    for ours in _OURS:
         logging.getLogger(ours).setLevel(logging.INFO)
 
 
@@ -65,6 +71,31 @@ def _unspoken(record: logging.LogRecord) -> bool:
             for each in record.args
         )
     return True
+
+
+class _Seldom(logging.Filter):
+    """Lets the same message of a library through once in a while, with how often it was left out: a broker that is gone
+    makes its client say so a hundred times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith(_OURS):
+            return True
+        key = (record.name, str(record.msg))
+        last, left_out = self._said.get(key, (float("-inf"), 0))
+        if record.created - last < _SELDOM_SECONDS:
+            self._said[key] = (last, left_out + 1)
+            return False
+        if len(self._said) >= _MOST_MESSAGES:
+            self._said.clear()
+        self._said[key] = (record.created, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} (and {left_out} times more)", ()
+        return True
 
 
 def _without_values(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
         logs.configure()
         with held(call.settings.run_directory, "worker"):
-            run(lambda: host(call.settings))
+            host(call.settings)
 
     @command(app, "serve", example="ledger serve --port 8470", answers=False)
     def serve(

@@ -11,8 +11,9 @@ import typer
 
 from accountability_ledger.errors import Refused
 from ledger.cli import ask, embedded, example, long_running, operate, proof, publish, remove
+from ledger.cli.left_behind import LeftBehind
 from ledger.cli.output import harmless
-from ledger.core.errors import LedgerError
+from ledger.core.errors import BadInput, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,28 +47,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = make_app()(args=arguments, prog_name="ledger", standalone_mode=False)
         sys.stdout.flush()
-    except LedgerError as error:
-        return _failed(str(error), error.exit_code, error)
-    except Refused as refused:
-        return _failed(f"{refused.message[:1].upper()}{refused.message[1:]}.", 2, refused)
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not fail again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001 -- the last line of defence: a crash must not read as tampering
-        if usage := _usage(error):
-            return _failed(usage, 2, error)
-        return _failed(
-            f"This is a fault of ours ({type(error).__name__}), it says nothing about the log; LEDGER_DEBUG=1 shows where.",
-            OWN_FAULT,
-            error,
-        )
+    except BaseException as error:  # noqa: BLE001 -- the last line of defence: a crash must not read as tampering
+        return outcome(error)
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: Exception) -> str | None:
+def outcome(error: BaseException) -> int:
+    """Says in one sentence what ended a command; its exit code."""
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough; the interpreter must not fail again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, LedgerError):
+        return _failed(str(error), error.exit_code, error)
+    if isinstance(error, Refused):
+        return _failed(f"{error.message[:1].upper()}{error.message[1:]}.", BadInput.exit_code, error)
+    if isinstance(error, LeftBehind):
+        code = 0 if error.error is None else outcome(error.error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if usage := _usage(error):
+        return _failed(usage, BadInput.exit_code, error)
+    kind = type(error).__name__
+    return _failed(
+        f"This is a fault of ours ({kind}), it says nothing about the log; LEDGER_DEBUG=1 shows where.",
+        OWN_FAULT,
+        error,
+    )
+
+
+def _usage(error: BaseException) -> str | None:
     """A mistake in how the command was called. What was typed is not repeated: it may be a person's identifier."""
     if not isinstance(error, typer.TyperException):
         return None
@@ -79,7 +91,7 @@ def _usage(error: Exception) -> str | None:
     return f"{message.rstrip('.')}: see `{command} --help`."
 
 
-def _failed(sentence: str, code: int, error: Exception) -> int:
+def _failed(sentence: str, code: int, error: BaseException) -> int:
     sys.stderr.write("".join(f"{harmless(line)}\n" for line in sentence.splitlines()))
     if os.environ.get("LEDGER_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)

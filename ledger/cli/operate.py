@@ -9,7 +9,6 @@ from ledger.cli.command import Call, command
 from ledger.cli.doctor import examine
 from ledger.cli.output import Answer, View
 from ledger.core.errors import Unreachable
-from ledger.keyring import Keyring
 from ledger.services import resolve
 from ledger.storage.migrate import ensure_ledger, login_of, migrate
 from ledger.storage.opening import open_ledger
@@ -31,9 +30,11 @@ async def set_up(settings: Settings) -> dict[str, Any]:
     }
     origin = settings.origin_of(settings.name)
     await ensure_ledger(addresses.migrate_database_url, settings.name, origin)
-    keyring = Keyring(settings.keys_directory, settings.name, origin)
-    keyring.current_kek()
-    keyring.dead_letter_key()
+    async with open_ledger(
+        settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
+    ) as ledger:
+        ledger.keyring.current_kek()
+        ledger.keyring.dead_letter_key()
     return {"ledger": settings.name, "origin": origin, "applied": applied}
 
 

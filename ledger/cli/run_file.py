@@ -7,7 +7,6 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ledger.core.errors import BadInput
 from ledger.embedded.process import Running, command_line, started_at
 
 if TYPE_CHECKING:
@@ -32,19 +31,20 @@ def running(directory: Path, part: str) -> Running | None:
 
 @contextmanager
 def held(directory: Path, part: str) -> Iterator[None]:
-    """Names this process in the part's pid file. Raises BadInput where another one runs already."""
+    """Names this process in the part's pid file, unless another one lives that it names: a worker beside it stands by,
+    or works for another ledger.
+    """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    other = running(directory, part)
-    if other is not None and other.pid != os.getpid():
-        raise BadInput(f"The {part} runs already, as process {other.pid}: stop that one first.")
     path = directory / f"{part}.pid"
-    path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    other = running(directory, part)
+    if other is None or other.pid == os.getpid():
+        path.write_text(f"{os.getpid()}\n", encoding="ascii")
     try:
         yield
     finally:
-        # Another one may have started in our place; its file is its own.
-        if path.exists() and path.read_text(encoding="ascii").strip() == str(os.getpid()):
-            path.unlink()
+        with contextlib.suppress(OSError):
+            if path.read_text(encoding="ascii").strip() == str(os.getpid()):
+                path.unlink()
 
 
 def announce_api(settings: Settings, address: str) -> None:

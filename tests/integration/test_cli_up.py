@@ -97,6 +97,9 @@ async def test_nothing_is_left_behind_by_kill_9(environment: dict[str, str]) -> 
     async with Program("-m", "ledger.cli", "up", env=environment) as up:
         await up.says("Ctrl-C stops everything.")
         pids = _pids(environment)
+        # Even where Kafka is gone the rest ends in order.
+        os.kill(pids["kafka"], signal.SIGTERM)
+        await up.says("kafka has ended.")
         os.kill(up.process.pid, signal.SIGINT)
         assert await up.ended() == 130
         await _gone(pids)

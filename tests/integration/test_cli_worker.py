@@ -77,19 +77,23 @@ async def test_a_worker_whose_service_crashes_does_not_end_well(world: World) ->
     assert not _pid_file(world, "worker").exists()
 
 
-async def test_one_directory_has_one_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Program("-m", "ledger.cli", "worker", env=environment(world)) as worker:
-        await worker.says("worker.leased")
-        assert _pid_file(world, "worker").read_text() == f"{worker.process.pid}\n"
-        second = await CommandLine(world, monkeypatch)("worker")
-        assert second.code == 2
-        assert str(worker.process.pid) in second.err
-        await worker.kill()
-    # A crash leaves its pid file; the next one is not kept from starting by it.
+async def test_a_second_worker_stands_by_and_takes_over(world: World) -> None:
+    async with Program("-m", "ledger.cli", "worker", env=environment(world)) as first:
+        await first.says("worker.leased")
+        async with Program("-m", "ledger.cli", "worker", env=environment(world)) as second:
+            await second.says("worker.started")
+            assert _pid_file(world, "worker").read_text() == f"{first.process.pid}\n"
+            assert "worker.leased" not in second.said
+            await first.kill()
+            await second.says("worker.leased")
+            assert await second.terminate() == 0
+    # A crash leaves its pid file; the next one takes it over.
     assert _pid_file(world, "worker").exists()
-    async with Program("-m", "ledger.cli", "worker", env=environment(world)) as worker:
-        await worker.says("worker.leased")
-        assert await worker.terminate() == 0
+    async with Program("-m", "ledger.cli", "worker", env=environment(world)) as third:
+        await third.says("worker.leased")
+        assert _pid_file(world, "worker").read_text() == f"{third.process.pid}\n"
+        assert await third.terminate() == 0
+    assert not _pid_file(world, "worker").exists()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

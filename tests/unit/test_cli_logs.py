@@ -71,3 +71,14 @@ def test_our_steps_are_said_and_the_libraries_are_not(said: io.StringIO) -> None
     logging.getLogger("faust").info("[^-App]: Starting...")
     logging.getLogger("streams.service").info("[^-AppendService]: Starting...")
     assert said.getvalue().count("\n") == 1
+
+
+def test_a_library_repeats_itself_seldom(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        logging.getLogger("aiokafka").error("Unable to connect to node %s", number % 3)
+        structlog.get_logger("streams.service").info("worker.fetched")
+    assert said.getvalue().count("Unable to connect") == 1
+    assert said.getvalue().count("worker.fetched") == 50
+    monkeypatch.setattr(logs, "_SELDOM_SECONDS", 0.0)
+    logging.getLogger("aiokafka").error("Unable to connect to node %s", 7)
+    assert "Unable to connect to node 7 (and 49 times more)" in said.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -211,3 +212,34 @@ def test_the_doctor_sees_keys_that_others_may_read(
     assert [each["detail"] for each in found["checks"] if each["check"] == "keys"] == [
         "open to others: some.key; chmod 700 or 600"
     ]
+
+
+def test_settings_that_are_wrong_are_named_with_what_they_may_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEDGER_LINGER_MS", "a-secret")
+    monkeypatch.setenv("LEDGER_KAFKA_SECURITY_PROTOCOL", "another-secret")
+    assert main(["status"]) == 2
+    said = capsys.readouterr().err
+    assert "LEDGER_LINGER_MS: Input should be a valid integer" in said
+    assert "SASL_SSL" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(None, 0), (errors.Unreachable("Down."), 3), (KeyboardInterrupt(), 130)]
+)
+def test_threads_that_a_library_leaves_behind_do_not_keep_the_process(
+    error: BaseException | None, code: int, tmp_path: Path
+) -> None:
+    program = (
+        "import sys, threading, ledger.cli.main as entry\n"
+        "from ledger.cli.left_behind import LeftBehind\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "from ledger.core.errors import Unreachable\n"
+        f"sys.exit(entry.outcome(LeftBehind({error!r})))\n"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], check=False, timeout=60, cwd=tmp_path).returncode
+        == code
+    )
