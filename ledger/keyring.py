@@ -33,7 +33,12 @@ class KeyringFault(BadInput):
 class Keyring:
     """The keys of one ledger, and the key-encryption keys that all ledgers of the installation share."""
 
-    def __init__(self, directory: Path, ledger: str, origin: str) -> None:
+    def __init__(self, directory: Path, ledger: str, origin: str, *, create: bool = False) -> None:
+        """Reads the keys; `create` makes those that are missing, and is for a ledger without a leaf alone: other keys
+        than those that an existing ledger was written under would make it unreadable, and its duplicates unknown.
+        Raises KeyringFault for a key that is missing.
+        """
+        self._create_missing = create
         self._root = directory
         self._own = directory / ledger
         self._origin = origin
@@ -47,11 +52,14 @@ class Keyring:
         self.log_signer = self._signer("log", origin)
         self.index_signer = self._signer("index", f"{origin}/index")
         self.receipt_signer = self._signer("receipt", f"{origin}/receipt")
+        if create:
+            self.current_kek()
+            self.dead_letter_key()
 
     def current_kek(self) -> tuple[str, AESGCM]:
         """The id and cipher of the key-encryption key that new vault rows are wrapped under."""
         pointer = self._root / "kek" / _CURRENT_KEK
-        if not pointer.exists():
+        if self._may_create(pointer):
             name = secrets.token_hex(8)
             _create(self._root / "kek" / f"{name}.key", secrets.token_bytes(KEY_BYTES))
             _create(pointer, name.encode())
@@ -71,7 +79,7 @@ class Keyring:
         the keyring's directory, never into it: it belongs to operations, not to a worker.
         """
         path = self._root / "dead-letters.pub"
-        if not path.exists():
+        if self._may_create(path):
             private = X25519PrivateKey.generate()
             offline = self._root.parent / "operations"
             _make_directory(offline)
@@ -82,8 +90,18 @@ class Keyring:
             _create(path, public)
         return X25519PublicKey.from_public_bytes(_read(path))
 
+    def _may_create(self, path: Path) -> bool:
+        if path.exists():
+            return False
+        if not self._create_missing:
+            raise KeyringFault(
+                f"The key file {path.name} of this ledger is missing: point LEDGER_KEYS at its keys, or restore them. "
+                "For a new ledger, `ledger migrate` makes them."
+            )
+        return True
+
     def _symmetric(self, path: Path) -> bytes:
-        if not path.exists():
+        if self._may_create(path):
             _create(path, secrets.token_bytes(KEY_BYTES))
         key = _read(path)
         if len(key) != KEY_BYTES:
@@ -94,7 +112,7 @@ class Keyring:
 
     def _signer(self, name: str, key_name: str) -> Ed25519Signer:
         path = self._own / f"{name}.key"
-        if not path.exists():
+        if self._may_create(path):
             _create(path, Ed25519Signer(key_name, secrets.token_bytes(KEY_BYTES)).private_text().encode())
         signer = parse_signer(_read(path).decode("utf-8").strip())
         if not isinstance(signer, Ed25519Signer) or signer.name != key_name:

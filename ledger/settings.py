@@ -53,13 +53,14 @@ class Settings(BaseSettings):
 
     batch_records: Annotated[int, Field(ge=1, le=2000)] = 2000
     batch_bytes: Annotated[int, Field(ge=65_536)] = 4 * 1024 * 1024
-    linger_ms: Annotated[int, Field(ge=0, le=20)] = 20
     lease_seconds: Annotated[float, Field(gt=0)] = 10.0
     slice_leaves: Annotated[int, Field(ge=1000)] = 1_000_000
 
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8470
+    api_allow_remote: bool = False
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8471
+    worker_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     api_token_file: Path | None = None
 
     @property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ledger.settings import Settings
 
 _T = TypeVar("_T")
+GOVERNANCE_TOPIC = "privacy.governance"
 REJECTED_TOPIC = "privacy.rejected"
 APPENDED_TOPIC = "ledger.appended"
 _TIMEOUT = 10.0
@@ -53,6 +54,7 @@ class Topics:
         self._settings = settings
         self._admin = AdminClient(librdkafka_options(settings, bootstrap))
         self.inbound = tuple(settings.topic_prefix + name for name in TOPICS)
+        self.governance = settings.topic_prefix + GOVERNANCE_TOPIC
         self.rejected = settings.topic_prefix + REJECTED_TOPIC
         self.appended = settings.topic_prefix + APPENDED_TOPIC
 

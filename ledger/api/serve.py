@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import os
 import signal
 import socket
 import sys
@@ -23,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from litestar.types import ASGIApp, Receive, Scope, Send
+    from prometheus_client import CollectorRegistry
+
     from ledger.settings import Settings
 
 _log = structlog.get_logger(__name__)
-_ALLOW_REMOTE = "LEDGER_API_ALLOW_REMOTE"
 _DRAIN_SECONDS = 10
 _BACKLOG = 512
 
@@ -51,13 +52,14 @@ async def run(
     """
     stop = stop or asyncio.Event()
     with contextlib.ExitStack() as stack:
-        api_socket = stack.enter_context(_listen(settings.api_host, settings.api_port))
-        metrics_socket = stack.enter_context(_listen(settings.api_host, settings.metrics_port))
+        api_socket = stack.enter_context(_listen(settings, settings.api_port))
+        metrics_socket = stack.enter_context(_listen(settings, settings.metrics_port))
         stack.enter_context(_signals(stop))
         async with assemble(settings) as parts:
+            api = make_api(parts)
             servers = [
-                (_Server(_config(make_api(parts))), api_socket),
-                (_Server(_config(make_asgi_app(parts.metrics.registry))), metrics_socket),
+                (_Server(_config(api)), api_socket),
+                (_Server(_config(_operations(api, parts.metrics.registry))), metrics_socket),
             ]
             tasks = [asyncio.create_task(server.serve([listening])) for server, listening in servers]
             stopping = asyncio.create_task(stop.wait())
@@ -94,10 +96,28 @@ def _config(app: Any) -> uvicorn.Config:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    if os.environ.get(_ALLOW_REMOTE) != "1" and not _is_loopback(host):
+def _operations(api: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
+    """What watches the process sees on a port of its own: `/metrics`, `/livez`, `/readyz`, and nothing of the API."""
+    metrics = make_asgi_app(registry)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/metrics":
+            await metrics(scope, receive, send)
+        elif path in ("/livez", "/readyz"):
+            await api(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return answer
+
+
+def _listen(settings: Settings, port: int) -> socket.socket:
+    host = settings.api_host
+    if not settings.api_allow_remote and not _is_loopback(host):
         raise AddressUnusable(
-            f"The API listens on this machine alone; set {_ALLOW_REMOTE}=1 where a proxy with TLS stands before it."
+            "The API listens on this machine alone; set LEDGER_API_ALLOW_REMOTE=1 where a proxy with TLS stands before it."
         )
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -32,9 +32,8 @@ async def set_up(settings: Settings) -> dict[str, Any]:
     await ensure_ledger(addresses.migrate_database_url, settings.name, origin)
     async with open_ledger(
         settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
-    ) as ledger:
-        ledger.keyring.current_kek()
-        ledger.keyring.dead_letter_key()
+    ):
+        pass  # opening an empty ledger makes its keys
     return {"ledger": settings.name, "origin": origin, "applied": applied}
 
 

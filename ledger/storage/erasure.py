@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _SQL = load("erasure")
 _VAULT = load("vault")
 _STARTED, _ERASED = own.type_name("ledger.erasure-started"), own.type_name("ledger.person-erased")
-_KEK_LIFE = timedelta(days=7)
 _LOCK = 0x65726173  # "eras"
 
 
@@ -70,13 +69,13 @@ class Erased:
 
 
 def effective_by(settings: Settings, now: datetime) -> datetime:
-    """When the last copy is gone: the later of the expiry of topics, dead letters, WAL and backups (which are dead
-    once their key-encryption key is).
+    """When the last copy is gone: the later of the expiry of topics, dead letters, WAL and backups. (A backup of the
+    vault is dead as soon as the key-encryption key that it was made under is destroyed; nothing rotates those yet.)
     """
     days = max(
         settings.topic_retention_days,
         settings.dead_letter_retention_days,
-        min(settings.backup_retention_days, _KEK_LIFE.days) if settings.backup_retention_days else 0,
+        settings.backup_retention_days,
     )
     return now + timedelta(days=days)
 

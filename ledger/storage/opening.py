@@ -44,14 +44,14 @@ async def open_ledger(name: str, database_url: str, vault_url: str, keys: Path) 
         keeper = await stack.enter_async_context(_closing(await pool(vault_url, "vault_keeper")))
         with translated():
             row = await reader.fetchrow(
-                "SELECT ledger_id, origin FROM ledger JOIN head USING (ledger_id) WHERE name = $1", name
+                "SELECT ledger_id, origin, size FROM ledger JOIN head USING (ledger_id) WHERE name = $1", name
             )
         if row is None:
             raise NotFound(
                 f"There is no ledger named {name} here: `ledger migrate --ledger {name}` opens it."
             )
         ledger_id, origin = row["ledger_id"], row["origin"]
-        keyring = Keyring(keys, name, origin)
+        keyring = Keyring(keys, name, origin, create=row["size"] == 0)
         vault = Vault(keeper, ledger_id, keyring)
         own = OwnEntries(database_url, ledger_id, origin, vault, writer)
         stack.push_async_callback(own.close)

@@ -8,6 +8,7 @@ Prints `seen VALUE` for what the agent was given, before it succeeds or fails.
 from __future__ import annotations
 
 import sys
+import tempfile
 from typing import Any
 
 import faust
@@ -24,6 +25,7 @@ def make_app(bootstrap: str, topic_name: str, app_id: str) -> faust.App:
         broker_commit_interval=0.1,
         consumer_auto_offset_reset="earliest",
         value_serializer="raw",
+        datadir=tempfile.mkdtemp(prefix="faust-agent-"),
     )
     topic = app.topic(topic_name, value_type=bytes)
 
