@@ -60,6 +60,31 @@ async def _answers(url: str, token: str) -> int:
         return answer.status
 
 
+async def _ledger(environment: dict[str, str], *arguments: str) -> None:
+    async with Program("-m", "ledger.cli", *arguments, env=environment) as ledger:
+        assert await ledger.ended() == 0, ledger.said
+
+
+async def _kafka_comes_back(environment: dict[str, str], up: Program) -> None:
+    """Kafka is stopped and started alone; the worker blocks meanwhile and goes on afterwards."""
+    home = Path(environment["LEDGER_HOME"])
+    await _ledger(environment, "embedded", "stop", "kafka")
+    await up.says("kafka has ended.")
+    log = home / "log" / "worker.log"
+    async with asyncio.timeout(_SECONDS):
+        while b"worker.unreachable" not in log.read_bytes():
+            await asyncio.sleep(0.1)
+    await _ledger(environment, "embedded", "start", "kafka")
+    await up.says("kafka runs as process")
+    file = home / "month.ndjson"
+    await _ledger(environment, "demo-data", "--days", "1", "--persons", "3", "--out", str(file))
+    await _ledger(environment, "publish", "--raw", str(file))
+    async with asyncio.timeout(_SECONDS):
+        while (found := await _status(environment))["lag"]:
+            assert "worker has ended." not in up.said
+    assert found["counts"]["appended"]
+
+
 async def test_everything_runs_until_it_is_stopped(environment: dict[str, str]) -> None:
     async with Program("-m", "ledger.cli", "up", env=environment) as up:
         await up.says("Ctrl-C stops everything.")
@@ -75,6 +100,8 @@ async def test_everything_runs_until_it_is_stopped(environment: dict[str, str]) 
             )
             == 200
         )
+
+        await _kafka_comes_back(environment, up)
 
         os.kill(pids["worker"], signal.SIGTERM)
         await up.says("worker has ended.")
