@@ -106,4 +106,4 @@ class Program:
 
     @property
     def said(self) -> str:
-        return "\n".join(self.lines[-400:])
+        return "\n".join(self.lines[-100:])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from ledger.settings import Settings
@@ -19,6 +20,7 @@ from tests.oracle.observed import topic_id_of
 from tests.oracle.produce import produce, transact
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from tests.oracle.observed import Acknowledgement, Finding, Head
@@ -84,13 +86,15 @@ class Run:
             transact, self.bootstrap, self.topic, made, commit=commit
         )
 
+    async def kill(self, worker: Program) -> None:
+        """kill -9; the next worker need not wait for the dead one's lease."""
+        await worker.kill()
+        await self.expire_lease()
+
     async def expire_lease(self) -> None:
         """Lets the lease run out now, whoever holds it and for however long."""
-        connection = await asyncpg.connect(self.databases.ledger_superuser_url)
-        try:
+        async with self._connection() as connection:
             await connection.execute("UPDATE ledger.lease SET until = clock_timestamp()")
-        finally:
-            await connection.close()
 
     async def add_partitions(self, count: int) -> None:
         """Until there are `count`."""
@@ -100,17 +104,11 @@ class Run:
     async def lag(self) -> int:
         """Records, or markers, that are not yet accounted for."""
         ends = await asyncio.to_thread(self._ends)
-        connection = await asyncpg.connect(self.databases.ledger_superuser_url)
-        try:
-            rows = await connection.fetch(
-                "SELECT topic_id, partition, next_offset FROM ledger.intake WHERE NOT retired"
-            )
-        finally:
-            await connection.close()
-        reached = {(topic_id_of(row["topic_id"]), row["partition"]): row["next_offset"] for row in rows}
-        return sum(end - reached.get(slot, 0) for slot, end in ends.items())
+        async with self._connection() as connection:
+            return await _behind(connection, ends)
 
     def _ends(self) -> dict[tuple[str, int], int]:
+        """Where each partition ends now, by topic id and number."""
         admin = AdminClient(
             {"bootstrap.servers": self.bootstrap, "log_level": 0}
         )  # one that remembers nothing
@@ -121,36 +119,53 @@ class Run:
         }
         asked = {TopicPartition(name, number): OffsetSpec.latest() for name, number in slots}
         answers = admin.list_offsets(asked, request_timeout=_SECONDS)
-        return {
-            (slots[place.topic, place.partition], place.partition): int(answer.result(_SECONDS).offset)
-            for place, answer in answers.items()
-        }
+        try:
+            return {
+                (slots[place.topic, place.partition], place.partition): int(answer.result(_SECONDS).offset)
+                for place, answer in answers.items()
+            }
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            return self._ends()  # a topic that was made a moment ago: it has a leader soon
 
-    async def size(self) -> int:
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(self.databases.ledger_superuser_url)
         try:
-            return int(await connection.fetchval("SELECT size FROM ledger.head"))
+            yield connection
         finally:
             await connection.close()
 
+    async def size(self) -> int:
+        async with self._connection() as connection:
+            return await _size(connection)
+
     async def grown_to(self, size: int, worker: Program) -> None:
         """Wait until the log has this many leaves."""
-        await self._until(lambda: self._at_least(size), worker, f"a log of {size}")
 
-    async def _at_least(self, size: int) -> bool:
-        return await self.size() >= size
+        async def grown(connection: asyncpg.Connection) -> bool:
+            return await _size(connection) >= size
+
+        await self._until(grown, worker, f"a log of {size}")
 
     async def drained(self, worker: Program) -> None:
-        """Wait until nothing is left to account for."""
-        await self._until(self._no_lag, worker, "a lag of zero")
+        """Wait until nothing is left to account for; a transaction's marker may come later than its end."""
+        ends: dict[tuple[str, int], int] = {}
 
-    async def _no_lag(self) -> bool:
-        return await self.lag() == 0
+        async def reached(connection: asyncpg.Connection) -> bool:
+            return await _behind(connection, ends) == 0
 
-    async def _until(self, holds: Any, worker: Program, what: str) -> None:
+        while (now := await asyncio.to_thread(self._ends)) != ends:
+            ends = now
+            await self._until(reached, worker, "a lag of zero")
+
+    async def _until(
+        self, holds: Callable[[asyncpg.Connection], Awaitable[bool]], worker: Program, what: str
+    ) -> None:
         try:
-            async with asyncio.timeout(_SECONDS):
-                while not await holds():
+            async with asyncio.timeout(_SECONDS), self._connection() as connection:
+                while not await holds(connection):
                     assert worker.process.returncode is None, f"The worker ended. It said:\n{worker.said}"
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
@@ -161,3 +176,15 @@ class Run:
         snapshot = await database.snapshot(self.databases.ledger_superuser_url, NAME)
         partitions = await asyncio.to_thread(broker.read_again, self.bootstrap, self.inbound)
         return check(snapshot, partitions, self.acknowledged, watched or [])
+
+
+async def _size(connection: asyncpg.Connection) -> int:
+    return int(await connection.fetchval("SELECT size FROM ledger.head"))
+
+
+async def _behind(connection: asyncpg.Connection, ends: dict[tuple[str, int], int]) -> int:
+    rows = await connection.fetch(
+        "SELECT topic_id, partition, next_offset FROM ledger.intake WHERE NOT retired"
+    )
+    reached = {(topic_id_of(row["topic_id"]), row["partition"]): row["next_offset"] for row in rows}
+    return sum(end - reached.get(slot, 0) for slot, end in ends.items())

@@ -57,7 +57,7 @@ async def test_only_aborted_records(run: Run) -> None:
     await run.transact(20, seed=1, commit=False)
     async with run.worker() as worker:
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     await run.transact(20, seed=2, commit=False)
     async with run.worker() as worker:
         await run.drained(worker)
@@ -97,7 +97,7 @@ async def test_a_topic_created_again_with_more_records_than_the_old_offset(run: 
     async with run.worker() as worker:
         await run.drained(worker)
         if not running:
-            await worker.kill()
+            await run.kill(worker)
         await recreate(run)
         await run.produce(300, seed=2)
         if running:
@@ -132,7 +132,7 @@ async def test_retention_overtakes_the_worker(run: Run) -> None:
     await run.produce(60, seed=1)
     async with run.worker() as worker:
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     read = await ends(run)
     await run.produce(60, seed=2)
     unread = await ends(run)
@@ -158,7 +158,7 @@ async def test_retention_takes_all_that_was_read(run: Run) -> None:
     await run.produce(60, seed=1)
     async with run.worker() as worker:
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     await truncate(run, await ends(run))
     await run.produce(60, seed=2)
     async with run.worker() as heir:
@@ -187,12 +187,12 @@ async def test_offsets_of_groups_decide_nothing(run: Run) -> None:
     await commit_offsets(run, groups, await ends(run))
     async with run.worker() as worker:
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     await run.produce(100, seed=2)
     await commit_offsets(run, groups, dict.fromkeys(range(3), 0))
     async with run.worker() as worker:
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     await run.produce(100, seed=3)
     deleted = run.admin.delete_consumer_groups(list(groups))
     for answer in deleted.values():

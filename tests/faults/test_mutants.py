@@ -38,7 +38,7 @@ async def test_without_a_fence_a_zombie_is_noticed(run: Run) -> None:
         await run.expire_lease()
         async with run.worker() as heir:
             await run.drained(heir)
-            await heir.kill()
+            await run.kill(heir)
         zombie.signal(signal.SIGCONT)
         await zombie.says("halted")
     assert await run.lag() == 0
@@ -48,6 +48,7 @@ async def test_offsets_in_another_transaction_are_noticed(run: Run) -> None:
     await run.produce(100, seed=1, mix=_PLAIN)
     async with run.worker("committed:2:kill", MUTANT="offsets_apart", **_SMALL) as worker:
         assert await worker.ended() == -signal.SIGKILL, worker.said
+    await run.expire_lease()
     async with run.worker() as heir:
         await run.drained(heir)
         assert await heir.terminate() == 0, heir.said
@@ -68,7 +69,7 @@ async def test_uncommitted_reads_are_noticed(run: Run) -> None:
         await run.transact(20, seed=2, commit=False)
         await run.produce(20, seed=3)
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     assert "wrong-event" in await codes(run)
 
 
@@ -78,7 +79,7 @@ async def test_no_seek_after_a_fault_is_noticed(run: Run) -> None:
         await worker.says("worker.unreachable")
         await run.produce(100, seed=2, mix=_PLAIN)  # so that every partition goes on behind what was dropped
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     assert await codes(run) == {"hole", "lost"}
 
 

@@ -32,7 +32,7 @@ async def test_killed_and_started_again(run: Run) -> None:
     async with Program(*_ORACLE, "watch", url, "--ledger", "main", "--heads", str(heads)) as watcher:
         async with worker(run) as first, Program(*produce, "--count", "1500", *mix) as producer:
             await run.grown_to(200, first)
-            await first.kill()
+            await run.kill(first)
             assert await producer.ended() == 0, producer.said
         async with worker(run) as second:
             await run.drained(second)
@@ -53,7 +53,7 @@ async def test_an_invariant_that_is_broken_ends_it(run: Run) -> None:
     await run.produce(60, seed=1)
     async with worker(run) as first:
         await run.drained(first)
-        await first.kill()
+        await run.kill(first)
     connection = await asyncpg.connect(run.databases.ledger_superuser_url)
     try:
         await connection.execute(

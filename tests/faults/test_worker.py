@@ -58,6 +58,7 @@ async def test_killed_at_every_point(run: Run) -> None:
         async with run.worker(f"{point}:{nth}:kill", **_SMALL) as worker:
             assert await worker.ended() == -signal.SIGKILL, worker.said
             assert f"struck {point}" in worker.lines
+        await run.expire_lease()
     async with run.worker() as worker:
         await run.drained(worker)
         assert await worker.terminate() == 0, worker.said
@@ -72,12 +73,12 @@ async def test_killed_at_random(run: Run) -> None:
     stop = asyncio.Event()
     watcher = Watcher(run.databases.ledger_superuser_url, "main")
     watching = asyncio.create_task(watcher.run(stop))
-    for kill in range(5):
+    for kill in range(3):
         await run.produce(300, seed=kill)
         goal = await run.size() + draw.randrange(1, 150)
         async with run.worker(**_SMALL) as worker:
             await run.grown_to(goal, worker)
-            await worker.kill()
+            await run.kill(worker)
     async with run.worker() as worker:
         await run.drained(worker)
         assert await worker.terminate() == 0, worker.said
@@ -192,14 +193,13 @@ async def test_ended_in_mid_batch_it_drains(run: Run) -> None:
     assert await run.findings() == []
 
 
-@pytest.mark.parametrize(
-    "strike", ["leased:1:silence", "prepared:1:raise", "copied:1:raise", "leased:1:raise"]
-)
+@pytest.mark.parametrize("strike", ["leased:1:silence", "prepared:1:raise", "copied:1:raise"])
 async def test_a_task_that_ends_crashes_the_worker(run: Run, strike: str) -> None:
     """In silence or with an error: a worker that no longer appends must not look healthy."""
     await run.produce(50, seed=1)
     async with run.worker(strike) as worker:
         assert await worker.ended() != 0, worker.said
+    await run.expire_lease()
     async with run.worker() as heir:
         await run.drained(heir)
         assert await heir.terminate() == 0, heir.said
@@ -221,7 +221,7 @@ async def test_positions_that_lie_halt_the_worker(run: Run) -> None:
     await run.produce(60, seed=1)
     async with run.worker() as worker:
         await run.drained(worker)
-        await worker.kill()
+        await run.kill(worker)
     admin = await asyncpg.connect(run.databases.ledger_superuser_url)
     try:
         for lie, mend in (
