@@ -22,9 +22,9 @@ _MAX_BODY = 65_536
 _VERSION = "1"
 
 
-def make_api(parts: ApiParts) -> Litestar:
+def make_api(parts: ApiParts) -> Accounted:
     """The application over its parts; whoever made the parts closes them."""
-    return Litestar(
+    application = Litestar(
         route_handlers=[
             events_in.send_events,
             events_in.record_receipt,
@@ -42,7 +42,7 @@ def make_api(parts: ApiParts) -> Litestar:
             health.ready,
         ],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
-        middleware=[Accounted(parts.metrics), TokenRequired(parts.token)],
+        middleware=[TokenRequired(parts.token)],
         exception_handlers={
             LedgerError: problem.of_ledger_error,
             HTTPException: problem.of_framework_error,
@@ -61,3 +61,4 @@ def make_api(parts: ApiParts) -> Litestar:
         logging_config=None,
         debug=False,
     )
+    return Accounted(application, parts.metrics)

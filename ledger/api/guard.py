@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from litestar.enums import ScopeType
@@ -13,6 +13,7 @@ from litestar.middleware import ASGIMiddleware
 from ledger.api.problem import Unauthenticated
 
 if TYPE_CHECKING:
+    from litestar import Litestar
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
     from ledger.api.parts import Metrics
@@ -22,6 +23,7 @@ _log = structlog.get_logger(__name__)
 # What anyone may read: that we live, what we speak, and the log's hashes. Leaves and bundles are not among it.
 _PUBLIC = re.compile(r"/livez|/readyz|/openapi\.json|/log/[^/]+/(?:checkpoint|tile/[0-9]{1,2}/[x0-9/.p]+)")
 _UNKNOWN = "unknown"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class TokenRequired(ASGIMiddleware):
@@ -40,15 +42,19 @@ class TokenRequired(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-class Accounted(ASGIMiddleware):
-    """Logs and counts each request by its route as declared: no path parameter, no query."""
+class Accounted:
+    """Around the whole application: logs and counts each request by its route as declared, no path parameter, no query.
+    What matches no route, or was refused before its handler, is counted too.
+    """
 
-    scopes = (ScopeType.HTTP,)
-
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, application: Litestar, metrics: Metrics) -> None:
+        self.application = application
         self._metrics = metrics
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.application(scope, receive, send)
+            return
         began = time.monotonic()
         status = 500
 
@@ -59,11 +65,11 @@ class Accounted(ASGIMiddleware):
             await send(message)
 
         try:
-            await next_app(scope, receive, watched)
+            await self.application(scope, receive, watched)
         finally:
             seconds = time.monotonic() - began
-            route: Any = scope.get("path_template") or _UNKNOWN
-            method = str(scope.get("method", _UNKNOWN))
+            route = scope.get("path_template") or _UNKNOWN
+            method = scope["method"] if scope["method"] in _METHODS else _UNKNOWN
             self._metrics.requests.labels(method, route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
             _log.info(

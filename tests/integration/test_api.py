@@ -13,9 +13,12 @@ import httpx
 import jsonschema
 import msgspec
 import pytest
+from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
 from accountability_ledger.accept import accept
+from accountability_ledger.errors import Refused
+from accountability_ledger.http import HttpProducer, NotTaken
 from ledger.api.answer_shapes import SHAPES, AnsweredEntry
 from ledger.api.app import make_api
 from ledger.api.handles import LIFE_SECONDS, HandleGone, Handles
@@ -26,6 +29,7 @@ from ledger.core import answer_receipt, note
 from ledger.core.batch import topic_id_text
 from ledger.core.merkle import leaf_hash, verify_inclusion
 from ledger.core.static_log import check_static_log
+from tests.conformance.go_programs import fsck
 from tests.world import accessed, event, registering
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.api.parts import ApiParts
+    from ledger.settings import Settings
     from tests.world import World
 
 ANN, BEN = "email:ann@example.eu", "email:ben@example.com"
@@ -371,6 +376,58 @@ async def test_openapi_describes_every_endpoint(world: World) -> None:
             each["name"] for each in described["paths"]["/v1/ledgers/{ledger}/entries"]["get"]["parameters"]
         }
         assert {"limit", "cursor", "format", "type"} <= names
+
+
+@asynccontextmanager
+async def listening_on(world: World) -> AsyncIterator[tuple[str, Settings]]:
+    """The API on a port of its own, as `ledger serve` runs it; and its address."""
+    settings = world.settings.model_copy(update={"api_port": 0, "metrics_port": 0})
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run(settings, address.set_result, stop=stop))
+        try:
+            yield await address, settings
+        finally:
+            stop.set()
+
+
+async def test_the_sdk_sends_and_others_check_the_served_log(world: World, tmp_path: Path) -> None:
+    await world.append(registering())
+    async with world.working(), listening_on(world) as (address, settings):
+        token = settings.token_file.read_text().strip()
+        bearer = {"authorization": f"Bearer {token}"}
+        async with HttpProducer(address, "main", source="crm", wait=True, headers=bearer) as producer:
+            answers = [await producer.publish_raw(accessed(ANN)) for _ in range(3)]
+            assert [each.seq for each in answers] == [3, 4, 5]
+            assert all(each.receipt for each in answers)
+            with pytest.raises(Refused):
+                await producer.publish_raw(b"{}")
+        async with HttpProducer(address, "main", source="crm", wait=True) as stranger:
+            with pytest.raises(NotTaken) as refused:
+                await stranger.publish_raw(accessed(ANN))
+            assert (refused.value.status, refused.value.problem["code"]) == (401, "unauthenticated")
+        key = tmp_path / "log.pub"
+        async with world.opened() as ledger:
+            key.write_text(ledger.keyring.log_signer.verifier.vkey())
+        log = f"{address}/log/main/"
+        passed, said = await asyncio.to_thread(fsck, log, key, bearer=settings.token_file)
+        assert passed, said
+        passed, said = await asyncio.to_thread(fsck, log, key)
+        assert not passed  # leaves are for auditors
+
+
+async def test_refusals_are_counted_as_what_they_are(world: World) -> None:
+    async with serving(world) as (client, parts):
+        with capture_logs() as logs:
+            await client.get(f"{V1}/subjects/nobody/accesses")
+            await client.get(f"{V1}/status", headers={"authorization": ""})
+            await client.get("/nowhere/ann@example.eu")
+        assert [each["status"] for each in logs if each["event"] == "api.request"] == [404, 401, 404]
+        assert "ann@" not in str(logs)
+        counted = generate_latest(parts.metrics.registry).decode()
+        assert 'route="/v1/ledgers/{ledger}/status",status="401"' in counted
+        assert "nowhere" not in counted
 
 
 async def test_it_serves_until_it_is_told_to_stop(world: World) -> None:
