@@ -13,7 +13,7 @@ COPY schemas schemas
 COPY ledger ledger
 COPY streams streams
 RUN python -m venv /opt/ledger \
-    && /opt/ledger/bin/pip install --no-cache-dir --no-index --find-links /wheels "./sdk[kafka,http]" . \
+    && /opt/ledger/bin/pip install --no-cache-dir --no-index --find-links /wheels "./sdk[kafka,http]" ".[server]" \
     && /opt/ledger/bin/pip check
 
 FROM python:${PYTHON}-slim
