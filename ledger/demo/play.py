@@ -7,6 +7,7 @@ import fcntl
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.cli.long_running import run
@@ -99,11 +100,13 @@ def _stop(servers: Embedded, stage: stages.Stage | None) -> None:
 def _what_next(tell: Teller) -> None:
     tell.plain()
     tell.plain("Everything is stopped. What to do next:")
+    programs = Path(os.path.relpath(Path(sys.executable).parent))
+    exported = stages.HOME / "log-export"
     for command, what in (
         ("make up", "runs all this in the foreground, with the HTTP API, and keeps its data"),
-        ("ledger --help", "the commands; each has an example"),
+        (f"{programs / 'ledger'} --help", "the commands; each has an example"),
         (
-            "ledger-verify .ledger/demo/log-export --key .ledger/demo/log-export/log.pub",
+            f"{programs / 'ledger-verify'} {exported} --key {exported / 'log.pub'}",
             "checks the log of this demo",
         ),
         ("make test", "runs every check"),

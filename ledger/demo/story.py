@@ -90,7 +90,7 @@ class Story:
         asker = _asker("a regulator asked for everything that happened to this person's data")
         answer = (await who_accessed(ledger, asker, person, since=None, until=None, known_at=None)).to_json()
         tell.say("A regulator: who accessed this person's data, for what, on which basis?", style="bold")
-        tell.aside(f"ledger who-accessed {person}")
+        tell.command(f"ledger who-accessed {person}")
         entries = answer["entries"]
         by = Counter(
             (
@@ -116,7 +116,7 @@ class Story:
             bases.append(
                 [each["legal_basis_claimed"] for each in answer.entries if each["legal_basis_claimed"]]
             )
-        tell.aside(f"ledger who-accessed {_CORRECTED} [--known-at {then:%Y-%m-%dT%H:%M:%SZ}]")
+        tell.command(f"ledger who-accessed {_CORRECTED} [--known-at {then:%Y-%m-%dT%H:%M:%SZ}]")
         tell.say(
             f"As believed before the second wave: {', '.join(bases[0])}. As known now: {', '.join(bases[1])}."
         )
@@ -131,7 +131,7 @@ class Story:
         asker = _asker("this account was compromised in that night")
         answer = await actor_activity(ledger, asker, account, since=since, until=until)
         tell.say("An investigator: what did the compromised account touch in that night?", style="bold")
-        tell.aside(
+        tell.command(
             f"ledger actor {account} --from {since:%Y-%m-%dT%H:%M:%SZ} --to {until:%Y-%m-%dT%H:%M:%SZ}"
         )
         facts = dict(answer_view(answer.to_json()).facts)
@@ -165,7 +165,7 @@ class Story:
         tell.say(
             f"{known_now.total()} transfers in {len(known_now)} groups, read from the log's public fields."
         )
-        tell.aside("The transfer report with its findings is not in this version.")
+        tell.say("The transfer report with its findings is not in this version.", style="dim")
 
     async def attack(self, seq: int) -> None:
         """Step 4."""
@@ -182,7 +182,7 @@ class Story:
         async with stage.opened() as ledger:
             before = await checkpoint(ledger)
             report = await verify(ledger.database_url, ledger)
-            tell.aside("ledger verify")
+            tell.command("ledger verify")
             tell.table(
                 ("verdict", "entry", ""), [(each.verdict, each.seq, each.detail) for each in report.verdicts]
             )
@@ -202,7 +202,7 @@ class Story:
         asker, forms = _asker("before and after the erasure"), forms_of(PROTAGONISTS.erased_person)
         async with stage.opened() as ledger:
             before = await who_accessed(ledger, asker, person, since=None, until=None, known_at=None)
-            tell.aside(f"ledger erase {person} --case E-1")
+            tell.command(f"ledger erase {person} --case E-1")
             done = await erase(ledger, asker.actor, person, "E-1", settings=stage.settings)
             tell.say(
                 f"{done.keys} key destroyed, {done.links} links deleted; entries {done.started} and {done.erased} say so."
@@ -233,10 +233,8 @@ class Story:
             f"{kafka.found} of {kafka.places} records in Kafka still hold it: topics expire, at the latest {done.effective_by:%Y-%m-%d %H:%M} UTC."
         )
         tell.say(
-            "What remains: that these entries happened, their times, types, purposes and countries, and sealed"
-        )
-        tell.say(
-            "values without a key. That is not anonymous, and erasure is the operator's dated claim, not a proof."
+            "What remains: that these entries happened, their times, types, purposes and countries, and sealed values"
+            " without a key. That is not anonymous, and erasure is the operator's dated claim, not a proof."
         )
 
     async def proof(self, home: Path) -> None:
@@ -245,8 +243,8 @@ class Story:
         exported, flipped = home / "log-export", home / "log-export-flipped"
         async with stage.opened() as ledger:
             done = await export_log(ledger, exported, asker=_asker("to be checked offline"))
-        tell.aside(f"ledger export-log {exported}")
-        tell.aside(f"ledger-verify {exported} --key {exported / 'log.pub'}")
+        tell.command(f"ledger export-log {exported}")
+        tell.command(f"ledger-verify {exported} --key {exported / 'log.pub'}")
         tell.say(
             f"{done.size} entries as {done.files} static files (tlog-tiles); nothing else is needed to check them."
         )
@@ -261,7 +259,7 @@ class Story:
         code, said = await asyncio.to_thread(_verify_offline, flipped)
         tell.say(f"Then one bit of byte {place} of {bundle.relative_to(home)} is flipped.")
         tell.fact(f"the offline verifier, exit code {code}: {said}", 10 <= code <= 29)
-        tell.aside("Evidence packages about one person are not in this version.")
+        tell.say("Evidence packages about one person are not in this version.", style="dim")
 
     async def _holds(self, ledger: OpenLedger, text: str, *, vault: bool = False) -> Report:
         report = await verify(ledger.database_url, ledger, vault=ledger.vault if vault else None)

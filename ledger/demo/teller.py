@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -44,18 +45,20 @@ class Teller:
         self._console.print(Text(took, style="dim"))
 
     def say(self, text: str, *, style: str = "") -> None:
-        """A line of the story."""
-        self._console.print(Text(_INDENT + harmless(text), style=style))
+        """A line of the story, wrapped under itself."""
+        self._console.print(Padding(Text(harmless(text), style=style), (0, 0, 0, len(_INDENT)), expand=False))
 
-    def aside(self, text: str) -> None:
-        """What is said beside the story: a command to type, a limit."""
-        self.say(text, style="dim")
+    def command(self, text: str) -> None:
+        """What one would type; never wrapped, so that it can be copied."""
+        self._console.print(Text(_INDENT + harmless(text), style="dim"), soft_wrap=True)
 
     def fact(self, text: str, holds: bool) -> None:
         """Something that the story rests on. Raises BadAnswer where it does not hold."""
         if not holds:
             raise BadAnswer(f"The demo does not hold: {text}")
-        self._console.print(Text.assemble(_INDENT, ("ok", "green"), "  ", harmless(text)))
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_row(Text(_INDENT + "ok", style="green"), Text(harmless(text)))
+        self._console.print(grid)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -72,7 +75,7 @@ class Teller:
 
     def plain(self, text: str = "") -> None:
         """A line outside of the steps."""
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
