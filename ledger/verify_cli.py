@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger.core import base64url
+from ledger.core.checkpoint import tree_hash_text
 from ledger.core.errors import BadInput, LedgerError
 from ledger.core.note import parse_verifier
 from ledger.core.verifier.export import verify_export
@@ -77,14 +77,14 @@ def _text(path: Path, what: str) -> str:
 
 def _as_json(report: ExportReport) -> str:
     verdicts = [{"verdict": each.verdict, "seq": each.seq, "detail": each.detail} for each in report.verdicts]
-    root = base64url.encode(report.root) if report.root is not None else None
+    root = tree_hash_text(report.root) if report.root is not None else None
     document = {"ok": not verdicts, "verdicts": verdicts, "size": report.size, "root": root}
     return json.dumps(document) + "\n"
 
 
 def _as_text(report: ExportReport) -> str:
     if not report.verdicts:
-        root = base64url.encode(report.root or b"")
+        root = tree_hash_text(report.root or b"")
         return (
             f"Consistent, signed by the key that you named, unwitnessed: {report.size} leaves, root {root}.\n"
         )

@@ -1,7 +1,6 @@
 """Events over HTTP, for services that do not speak Kafka: judged here, produced to Kafka, and on wish awaited."""
 
 import asyncio
-import base64
 import re
 import time
 from collections.abc import Sequence
@@ -97,7 +96,7 @@ async def record_receipt(
     return RecordReceipt(
         seq=found.seq,
         outcome=found.outcome,
-        leaf_hash=base64.b64encode(found.leaf_hash).decode("ascii"),
+        leaf_hash=base64url.encode(found.leaf_hash),
         receipt=sign_receipt(parts.ledger, found.seq, found.leaf_hash),
         reason=found.reason or UNSET,
     )
@@ -165,7 +164,7 @@ def _result(
         result,
         seq=found.seq,
         outcome=found.outcome,
-        leaf_hash=base64.b64encode(found.leaf_hash).decode("ascii"),
+        leaf_hash=base64url.encode(found.leaf_hash),
         receipt=sign_receipt(parts.ledger, found.seq, found.leaf_hash),
     )
     if found.outcome in ("rejected", "conflict"):

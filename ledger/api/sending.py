@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from accountability_ledger.accept import Event
     from ledger.settings import Settings
 
+_PATIENCE = 20.0
+_CLOSE_PATIENCE = 5.0
 _HEADERS = [("content-type", b"application/cloudevents+json")]
 
 
@@ -46,17 +49,18 @@ class Sender:
         KafkaUnreachable where one was not acknowledged: then sending the same ids again is safe.
         """
         try:
-            producer = await self._started()
-            pending = [
-                await producer.send(
-                    self._settings.topic_prefix + event.type.topic,
-                    value,
-                    key=message_key(event.persons[0].identifier, self._salt) if event.persons else None,
-                    headers=_HEADERS,
-                )
-                for event, value in events
-            ]
-            placed = await asyncio.gather(*pending)
+            async with asyncio.timeout(_PATIENCE):
+                producer = await self._started()
+                pending = [
+                    await producer.send(
+                        self._settings.topic_prefix + event.type.topic,
+                        value,
+                        key=message_key(event.persons[0].identifier, self._salt) if event.persons else None,
+                        headers=_HEADERS,
+                    )
+                    for event, value in events
+                ]
+                placed = await asyncio.gather(*pending)
         except (KafkaError, OSError) as error:
             await self.close()
             raise KafkaUnreachable(
@@ -68,7 +72,9 @@ class Sender:
         async with self._starting:
             if self._producer is not None:
                 producer, self._producer = self._producer, None
-                await producer.stop()
+                with contextlib.suppress(TimeoutError):  # what was not acknowledged by now was told as such
+                    async with asyncio.timeout(_CLOSE_PATIENCE):
+                        await producer.stop()
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.core.errors import LedgerError, Unreachable
 from ledger.embedded import Embedded
+from ledger.embedded.postgres_programs import installed
+from ledger.embedded.sources import Sources
 from ledger.services import Addresses, resolve
 from ledger.storage.condition import condition_of
 from ledger.storage.opening import open_ledger
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from ledger.settings import Settings
@@ -82,22 +85,33 @@ def _keys(directory: Path) -> Check:
 
 
 def _embedded(settings: Settings) -> Iterator[Check]:
-    if not (settings.embedded_kafka or settings.embedded_postgres):
-        return
+    """Whether the embedded servers that the settings ask for could run, and do."""
     try:
-        servers = Embedded(settings.home)
+        servers = Embedded(settings.home) if settings.embedded_kafka or settings.embedded_postgres else None
     except LedgerError as error:
         yield Check("embedded servers", ok=False, detail=str(error))
         return
-    for name, used, pid in (
-        ("kafka", settings.embedded_kafka, servers.kafka_pid),
-        ("postgres", settings.embedded_postgres, servers.postgres_pid),
-    ):
-        if used:
-            running = (
-                f"runs as process {pid}" if pid else f"`make up` or `ledger embedded start {name}` starts it"
-            )
-            yield Check(f"embedded {name}", ok=pid is not None, detail=running, unreachable=pid is None)
+    if servers and settings.embedded_kafka:
+        sources = Sources.from_environment(os.environ, fallback_cache=settings.home / "data" / "cache")
+        yield _program("java", sources.java)
+        yield _running("kafka", servers.kafka_pid)
+    if servers and settings.embedded_postgres:
+        yield _program("postgres programs", installed)
+        yield _running("postgres", servers.postgres_pid)
+
+
+def _program(name: str, find: Callable[[], Path]) -> Check:
+    try:
+        return Check(name, ok=True, detail=str(find()))
+    except LedgerError as error:
+        return Check(name, ok=False, detail=str(error))
+
+
+def _running(name: str, pid: int | None) -> Check:
+    if pid:
+        return Check(f"embedded {name}", ok=True, detail=f"runs as process {pid}")
+    start = f"`make up` or `ledger embedded start {name}` starts it"
+    return Check(f"embedded {name}", ok=False, detail=start, unreachable=True)
 
 
 async def _topics(settings: Settings, addresses: Addresses) -> AsyncIterator[Check]:

@@ -52,11 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _broken_pipe(error: SystemExit) -> bool:
+    """Rich ends the program itself where its reader has gone."""
+    return isinstance(error.__context__, BrokenPipeError)
+
+
 def outcome(error: BaseException) -> int:
     """Says in one sentence what ended a command; its exit code."""
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or (isinstance(error, SystemExit) and _broken_pipe(error)):
         # Whoever read our output has seen enough; the interpreter must not fail again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

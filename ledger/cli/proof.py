@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path  # noqa: TC003 -- Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from ledger.cli.command import Call, command
 from ledger.cli.output import Answer, View
 from ledger.cli.progress import reported
 from ledger.core import own
+from ledger.core.checkpoint import tree_hash_text
 from ledger.core.errors import BadInput
 from ledger.services import resolve
 from ledger.storage.log_reader import checkpoint, export_log, inclusion
@@ -104,7 +104,7 @@ def add_to(app: typer.Typer) -> None:
             "ok": report.ok,
             "verdicts": rows,
             "size": report.size,
-            "root": standard_base64(report.root),
+            "root": tree_hash_text(report.root),
             "witnesses": UNWITNESSED,
         }
         notes = [UNWITNESSED]
@@ -138,7 +138,7 @@ def add_to(app: typer.Typer) -> None:
 
 def verified_entry(asker: Asker, report: Report, *, vault: bool) -> OwnEntry:
     """The entry that records a clean verification. Its reason and case are sealed to the asker."""
-    data = {"size": report.size, "root": standard_base64(report.root), "vault": vault}
+    data = {"size": report.size, "root": tree_hash_text(report.root), "vault": vault}
     return OwnEntry(
         own.type_name("ledger.verified"),
         data,
@@ -148,13 +148,8 @@ def verified_entry(asker: Asker, report: Report, *, vault: bool) -> OwnEntry:
     )
 
 
-def standard_base64(root: bytes) -> str:
-    """A root as checkpoints write it (C2SP tlog-checkpoint)."""
-    return base64.b64encode(root).decode("ascii")
-
-
 def _exported(done: ExportResult) -> dict[str, Any]:
-    return {"size": done.size, "root": standard_base64(done.root), "files": done.files, "seq": done.seq}
+    return {"size": done.size, "root": tree_hash_text(done.root), "files": done.files, "seq": done.seq}
 
 
 def _read(path: Path) -> str:

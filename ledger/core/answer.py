@@ -6,12 +6,12 @@ They are filled by the verdicts, which judge what a producer claims; until then 
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from accountability_ledger.moment import written
 from ledger.core import base64url
+from ledger.core.checkpoint import tree_hash_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ class Pin:
 
     def to_json(self) -> dict[str, Any]:
         """The root in standard base64, as a checkpoint has it (C2SP tlog-checkpoint)."""
-        return {"size": self.size, "root": base64.b64encode(self.root).decode("ascii")}
+        return {"size": self.size, "root": tree_hash_text(self.root)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ class WrongOrigin(BadAnswer):
     code = "wrong-origin"
 
 
+def tree_hash_text(value: bytes) -> str:
+    """A root, or a hash of a proof, as C2SP spells them, in our JSON and in our entries too: standard base64."""
+    return base64.b64encode(value).decode("ascii")
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The head of a log: its origin, how many leaves it has, and the root over them (32 bytes).
@@ -56,7 +61,7 @@ class Checkpoint:
 
     def text(self) -> str:
         """The note's text: origin, size, root in base64, extension lines, each with its newline."""
-        lines = (self.origin, str(self.size), base64.b64encode(self.root).decode(), *self.extensions)
+        lines = (self.origin, str(self.size), tree_hash_text(self.root), *self.extensions)
         return "".join(f"{line}\n" for line in lines)
 
 

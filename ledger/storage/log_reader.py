@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import shutil
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.core import base64url, merkle
 from ledger.core import checkpoint as checkpoints
+from ledger.core.checkpoint import tree_hash_text
 from ledger.core.errors import BadAnswer, BadInput, NotFound
 from ledger.core.merkle import leaf_hash
 from ledger.core.static_log import CHECKPOINT_PATH, RootMismatch, StaticLogWriter
@@ -79,7 +79,8 @@ def signed(ledger: OpenLedger, pin: Pin) -> str:
 async def inclusion(ledger: OpenLedger, seq: int, size: int | None = None) -> dict[str, Any]:
     """The proof that entry `seq` is in the tree of `size` leaves (default: all there are), RFC 6962 section 2.1.1.
 
-    `{"seq", "size", "leaf_hash", "proof", "root", "tlog_proof"}`: hashes in standard base64, nearest sibling first;
+    `{"seq", "size", "leaf_hash", "proof", "root", "tlog_proof"}`: root and proof in standard base64, nearest
+    sibling first, the leaf hash in base64url;
     `tlog_proof` is the C2SP tlog-proof with a checkpoint of that size. Raises NotFound for a leaf or size that is not
     there, BadAnswer where the proof does not lead to the root (changed tiles).
     """
@@ -109,9 +110,9 @@ async def inclusion(ledger: OpenLedger, seq: int, size: int | None = None) -> di
     return {
         "seq": seq,
         "size": size,
-        "leaf_hash": _base64(hashed),
-        "proof": [_base64(each) for each in proof],
-        "root": _base64(root),
+        "leaf_hash": base64url.encode(hashed),
+        "proof": [tree_hash_text(each) for each in proof],
+        "root": tree_hash_text(root),
         "tlog_proof": TlogProof(seq, tuple(proof), note).text(),
     }
 
@@ -202,7 +203,7 @@ async def export_log(
         async with snapshot(ledger) as state:
             pin = state.pin
             files = await _write_log(ledger, state.connection, pin, aside, progress)
-        data = {"what": "log", "size": pin.size, "root": base64url.encode(pin.root)}
+        data = {"what": "log", "size": pin.size, "root": tree_hash_text(pin.root)}
         placed = await ledger.own.append(
             OwnEntry(EXPORTED, data, asker.via, persons=[("actor", asker.actor)], sealed=sealed_of(asker))
         )
@@ -269,7 +270,3 @@ def _write(directory: Path, files: Iterable[tuple[str, bytes]]) -> int:
             file.write(content)
         count += 1
     return count
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")

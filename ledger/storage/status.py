@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from accountability_ledger.moment import written
 from ledger.core import own
+from ledger.core.checkpoint import tree_hash_text
 from ledger.core.leaf import parse
 from ledger.storage.database import translated
 from ledger.storage.log_reader import signed
@@ -75,7 +75,7 @@ async def status(
         "ledger": ledger.name,
         "origin": ledger.origin,
         "size": pin.size,
-        "root": base64.b64encode(pin.root).decode("ascii"),
+        "root": tree_hash_text(pin.root),
         "appended": written(appended) if appended else None,
         "lag": await _lag(positions, topics),
         "counts": counts,

@@ -25,10 +25,11 @@ from ledger.api.handles import LIFE_SECONDS, HandleGone, Handles
 from ledger.api.parts import assemble
 from ledger.api.serve import AddressUnusable, run
 from ledger.api.token import TokenFault, load_token
-from ledger.core import answer_receipt, note
+from ledger.core import answer_receipt, base64url, note
 from ledger.core.batch import topic_id_text
 from ledger.core.merkle import leaf_hash, verify_inclusion
 from ledger.core.static_log import check_static_log
+from ledger.embedded.process import free_port
 from tests.conformance.go_programs import fsck
 from tests.world import accessed, event, registering
 
@@ -51,9 +52,12 @@ ENTRY_FIELDS = {each.encode_name for each in msgspec.structs.fields(AnsweredEntr
 
 
 @asynccontextmanager
-async def serving(world: World, **changes: Any) -> AsyncIterator[tuple[httpx.AsyncClient, ApiParts]]:
+async def serving(
+    world: World, *, require_reason: bool = False, **settings: Any
+) -> AsyncIterator[tuple[httpx.AsyncClient, ApiParts]]:
     """The application, called in this process, with the token sent along."""
-    async with assemble(world.settings, **changes) as parts:
+    changed = world.settings.model_copy(update=settings)
+    async with assemble(changed, require_reason=require_reason) as parts:
         transport = httpx.ASGITransport(app=make_api(parts))  # type: ignore[arg-type]
         headers = {"authorization": f"Bearer {parts.token.secret.decode()}"}
         async with httpx.AsyncClient(
@@ -328,7 +332,7 @@ async def test_the_served_log_proves_itself(world: World) -> None:
             proof = (await client.get(f"{V1}/entries/{seq}/proof", params={"size": of} if of else {})).json()
             unpacked = [_decoded(each) for each in proof["proof"]]
             verify_inclusion(
-                _decoded(proof["leaf_hash"]), seq, proof["size"], unpacked, _decoded(proof["root"])
+                base64url.decode(proof["leaf_hash"]), seq, proof["size"], unpacked, _decoded(proof["root"])
             )
             assert proof["tlog_proof"].startswith("c2sp.org/tlog-proof@v1\n")
         page = (await client.get(f"{V1}/entries", params={"start": 3, "limit": 2})).json()
@@ -415,6 +419,16 @@ async def test_the_sdk_sends_and_others_check_the_served_log(world: World, tmp_p
         assert passed, said
         passed, said = await asyncio.to_thread(fsck, log, key)
         assert not passed  # leaves are for auditors
+
+
+async def test_without_kafka_questions_are_still_answered(world: World) -> None:
+    await world.append(registering())
+    async with serving(world, kafka_bootstrap=f"127.0.0.1:{free_port()}") as (client, _):
+        answer = await client.post(f"{V1}/events", content=accessed(ANN), headers=ONE)
+        assert (answer.status_code, answer.json()["code"]) == (503, "kafka-unreachable")
+        ann = await handle(client, ANN)
+        assert (await client.get(f"{V1}/subjects/{ann}/accesses")).json()["entries"] == []
+        assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_refusals_are_counted_as_what_they_are(world: World) -> None:

@@ -217,11 +217,11 @@ def test_the_doctor_sees_keys_that_others_may_read(
 def test_settings_that_are_wrong_are_named_with_what_they_may_be(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LEDGER_LINGER_MS", "a-secret")
+    monkeypatch.setenv("LEDGER_LEASE_SECONDS", "a-secret")
     monkeypatch.setenv("LEDGER_KAFKA_SECURITY_PROTOCOL", "another-secret")
     assert main(["status"]) == 2
     said = capsys.readouterr().err
-    assert "LEDGER_LINGER_MS: Input should be a valid integer" in said
+    assert "LEDGER_LEASE_SECONDS: Input should be a valid number" in said
     assert "SASL_SSL" in said
     assert "secret" not in said
 
@@ -243,3 +243,12 @@ def test_threads_that_a_library_leaves_behind_do_not_keep_the_process(
         subprocess.run([sys.executable, "-c", program], check=False, timeout=60, cwd=tmp_path).returncode
         == code
     )
+
+
+def test_the_doctor_misses_a_java_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEDGER_JAVA_HOME", str(tmp_path / "absent"))
+    main(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in found["checks"] if each["check"] == "java"] == ["mend"]
