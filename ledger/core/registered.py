@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from accountability_ledger.accept import Event
 
@@ -26,12 +26,16 @@ _BY_TYPE: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def registrations(event: Event) -> list[Registration]:
     """The keys that an event registers; [] for every other event."""
-    short = event.type.short
+    return registrations_of(event.type.short, event.data)
+
+
+def registrations_of(short: str, data: Mapping[str, Any]) -> list[Registration]:
+    """The same by a type's short name and its data, which a leaf shows whole: a registering event is public."""
     if short == "register.row_set":
-        return [(str(event.data["section"]), str(event.data["key"]))]
+        return [(str(data["section"]), str(data["key"]))]
     if rule := _BY_TYPE.get(short):
         field, sections = rule
-        return [(section, str(event.data[field])) for section in sections]
+        return [(section, str(data[field])) for section in sections]
     return []
 
 

@@ -24,6 +24,7 @@ from ledger.core.verifier.stored import (
     HeadRow,
     IntakeRow,
     LinkRow,
+    RegisterRow,
     SealedRow,
     SeenRow,
     SliceRow,
@@ -216,7 +217,12 @@ class _Tables:
             self._fetch_beside(start, end),
             self._seen_until(start, end),
         )
-        return Chunk(start, end, [EntryRow(*row) for row in entries], sealed, links, seen, tiles, batches)
+        registered = [
+            RegisterRow(*row)
+            for row in await self._beside.fetch(_SQL.registered, self._ledger_id, start, end)
+        ]
+        rows = [EntryRow(*row) for row in entries]
+        return Chunk(start, end, rows, sealed, links, seen, tiles, batches, registered)
 
     async def _fetch_hashes(self, start: int, end: int) -> tuple[list[TileRow], list[BatchRow]]:
         levels, firsts, pasts = [], [], []
@@ -256,7 +262,7 @@ class _Tables:
         """The first row of each table that stands at no place of the log."""
         size = self.head.size
         found = []
-        for table in ("entry", "sealed", "entry_person", "batch", "tile"):
+        for table in ("entry", "sealed", "entry_person", "batch", "tile", "register"):
             seq = await self._main.fetchval(getattr(_SQL, f"stray_{table}"), self._ledger_id, size)
             if seq is not None:
                 found.append(Stray(table, seq))

@@ -206,6 +206,10 @@ ATTACKS = {
         ],
         [("changed-seen", 100_000)],
     ),
+    "forges a registered key": (
+        ["INSERT INTO register (ledger_id, seq, section, key) VALUES (1, 100, 'purposes', 'ann-smith')"],
+        [("changed-register", 100)],
+    ),
 }
 
 

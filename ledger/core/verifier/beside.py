@@ -8,9 +8,11 @@ from uuid import UUID
 
 from msgspec import UNSET
 
+from accountability_ledger.catalog import EVENT_TYPES
 from ledger.core import base64url
 from ledger.core.leaf import encode_clock
 from ledger.core.own import CONFLICT, REJECTED
+from ledger.core.registered import registrations_of
 from ledger.core.verifier.offsets import Intervals
 from ledger.core.verifier.read_leaf import hash_text
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ledger.core.verifier.read_leaf import Leaf
-    from ledger.core.verifier.stored import EntryRow, SealedRow, SeenRow
+    from ledger.core.verifier.stored import EntryRow, RegisterRow, SealedRow, SeenRow
     from ledger.core.verifier.verdicts import Findings
 
 _DIGEST = 16
@@ -154,3 +156,17 @@ class Seen:
                 self._findings.add(
                     "changed-seen", seq, "The row of the event seen is not as this entry's kind has it."
                 )
+
+
+class Register:
+    """The keys that are known are those that entries registered: a forged row would put values in clear."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def check(self, seq: int, leaf: Leaf, rows: Sequence[RegisterRow]) -> None:
+        found = EVENT_TYPES.get(leaf.event.type)
+        expected = registrations_of(found.short, leaf.event.data) if found and found.registers else []
+        if sorted((row.section, row.key) for row in rows) != sorted(expected):
+            detail = "The rows of keys registered by this entry are not what it registers."
+            self._findings.add("changed-register", seq, detail)

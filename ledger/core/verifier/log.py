@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from msgspec import UNSET
 
 from ledger.core.own import DUPLICATE, SKIPPED, type_name
-from ledger.core.verifier.beside import Blobs, Columns, Seen
+from ledger.core.verifier.beside import Blobs, Columns, Register, Seen
 from ledger.core.verifier.links import Links
 from ledger.core.verifier.offsets import Offsets
 from ledger.core.verifier.order import Order
 from ledger.core.verifier.places import Places
-from ledger.core.verifier.stored import LinkRow, SealedRow, SeenRow
+from ledger.core.verifier.stored import LinkRow, RegisterRow, SealedRow, SeenRow
 from ledger.core.verifier.tree import Recorded, Tree, recorded_roots
 from ledger.core.verifier.verdicts import Findings
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SEALED_EXPIRED = type_name("ledger.sealed-expired")
 PERSON_ERASED = type_name("ledger.person-erased")
 _ANY_NUMBER = 2**53
-_Row = TypeVar("_Row", SealedRow, LinkRow, SeenRow)
+_Row = TypeVar("_Row", SealedRow, LinkRow, SeenRow, RegisterRow)
 
 
 class _Held(NamedTuple):
@@ -67,6 +67,7 @@ class LogVerifier:
         self._columns = Columns(self.findings)
         self._blobs = Blobs(self.findings)
         self._seen = Seen(self.findings)
+        self._register = Register(self.findings)
         self.links = Links(self.findings, keep_tags=keep_tags)
         self._offsets = Offsets(self.findings)
         self._held: _Held | None = None
@@ -152,6 +153,7 @@ class LogVerifier:
         unbelieved = self._tree.check(chunk.start, places, following, chunk.tiles, self._recorded(chunk))
         self._order.batches(list(chunk.batches))
         sealed, links, seen = _by_seq(chunk.sealed), _by_seq(chunk.links), _by_seq(chunk.seen)
+        registered = _by_seq(chunk.registered)
         for index, (row, found, astray) in enumerate(stored):
             seq = chunk.start + index
             if row is None or found is None:
@@ -172,6 +174,7 @@ class LogVerifier:
             self._blobs.check(seq, leaf, sealed.get(seq, ()), slice_)
             self.links.check(seq, leaf, moment, links.get(seq, ()), slice_)
             self._seen.check(seq, leaf, seen.get(seq, ()))
+            self._register.check(seq, leaf, registered.get(seq, ()))
             self._account(seq, leaf)
             if held.living is not None:
                 held.living.check(seq, leaf, sealed.get(seq, ()), links.get(seq, ()), seen.get(seq, ()))

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from ledger.core.verifier.verdicts import Findings
 
 _KEPT = 1000
-_ROWS_BESIDE = (("sealed", "changed-blob"), ("entry_person", "changed-link"), ("seen", "changed-seen"))
+_ROWS_BESIDE = (
+    ("sealed", "changed-blob"),
+    ("entry_person", "changed-link"),
+    ("seen", "changed-seen"),
+    ("register", "changed-register"),
+)
 
 
 class Stored(NamedTuple):

@@ -56,6 +56,14 @@ class SeenRow(NamedTuple):
     content: bytes
 
 
+class RegisterRow(NamedTuple):
+    """A row of `register`: the entry `seq` made this key of this section known."""
+
+    seq: int
+    section: str
+    key: str
+
+
 class TileRow(msgspec.Struct, frozen=True):
     """A row of `tile`: 256 hashes of 32 bytes, joined, and the root over them."""
 
@@ -113,6 +121,7 @@ class Chunk(NamedTuple):
     seen: Sequence[SeenRow] = ()
     tiles: Sequence[TileRow] = ()
     batches: Sequence[BatchRow] = ()
+    registered: Sequence[RegisterRow] = ()
 
 
 class Stray(NamedTuple):

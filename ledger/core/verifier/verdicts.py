@@ -60,6 +60,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "changed-batch": ("bad-root", "a recorded earlier head is not what it was"),
     "changed-head": ("bad-root", "the head row is not what the leaves say"),
     "changed-link": ("changed-column", "a person-to-entry row does not fit its leaf"),
+    "changed-register": ("changed-column", "the keys that are known are not those that entries registered"),
     "changed-seen": ("changed-column", "the memory of events already seen does not fit the entries"),
     "changed-vault": ("changed-blob", "a row of the vault does not belong where it stands"),
     "erased-returned": ("changed-blob", "the key of an erased person is back in the vault"),

@@ -62,3 +62,9 @@ SELECT key_id, min(seq) AS seq FROM entry_person WHERE ledger_id = $1 AND key_id
 
 -- name: vault_keys
 SELECT key_id FROM vault.person WHERE ledger_id = $1 AND key_id > $2 ORDER BY key_id LIMIT $3
+
+-- name: registered
+SELECT seq, section, key FROM register WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 ORDER BY seq
+
+-- name: stray_register
+SELECT seq FROM register WHERE ledger_id = $1 AND (seq < 0 OR seq >= $2) ORDER BY seq LIMIT 1

@@ -139,6 +139,7 @@ CREATE TABLE register (
     key         text NOT NULL,
     PRIMARY KEY (ledger_id, section, key, seq)
 );
+CREATE INDEX register_seq ON register (ledger_id, seq);
 
 -- Erasures whose transaction won, so that one that crashed afterwards is not done twice. Names no person.
 CREATE TABLE erased (
