@@ -184,8 +184,8 @@ class LogPage(Struct, frozen=True, kw_only=True):
 
 
 class Inclusion(Struct, frozen=True, kw_only=True):
-    """That a leaf is in the tree of `size` leaves (RFC 6962 section 2.1.1): hashes in standard base64, nearest sibling
-    first; `tlog_proof` is the C2SP tlog-proof, with a signed checkpoint.
+    """That a leaf is in the tree of `size` leaves (RFC 6962 section 2.1.1): root and proof in standard base64, nearest
+    sibling first, the leaf hash in base64url; `tlog_proof` is the C2SP tlog-proof, with a signed checkpoint.
     """
 
     seq: int

@@ -21,7 +21,7 @@ class Handle(Struct, frozen=True):
 class EventResult(Struct, frozen=True, omit_defaults=True):
     """What became of one event. `ok`: Kafka acknowledged it; with `Prefer: wait`, the ledger has it as an event.
     `reason` and `message` where it was refused. After the commit: `seq` of its entry, `outcome` (appended, duplicate,
-    rejected, conflict), `leaf_hash` (standard base64) and the signed `receipt`.
+    rejected, conflict), `leaf_hash` (base64url) and the signed `receipt`.
     """
 
     index: int
@@ -39,7 +39,7 @@ class EventResult(Struct, frozen=True, omit_defaults=True):
 
 class RecordReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a Kafka record became: the `seq` of its entry (of a duplicate: of the entry that it repeats), `outcome`
-    (appended, duplicate, rejected, conflict), `leaf_hash` (standard base64) and the signed `receipt`.
+    (appended, duplicate, rejected, conflict), `leaf_hash` (base64url) and the signed `receipt`.
     """
 
     seq: int

@@ -29,6 +29,12 @@ class ChangedColumn(BadAnswer):
     code = "changed-column"
 
 
+class BrokenLink(BadAnswer):
+    """The leaf after an entry speaks of another one, or is missing."""
+
+    code = "broken-link"
+
+
 class ChangedLink(BadAnswer):
     """A person-to-entry link names a slot that the leaf does not give to that person."""
 
@@ -43,7 +49,9 @@ class SealedMissing(BadAnswer):
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """A row of `entry`: the leaf's bytes, and the columns that are copies of its public fields."""
+    """A row of `entry`: the leaf's bytes, the columns that are copies of its public fields, and what the leaf after it
+    says of it: `next_prev`, base64url of a leaf hash, or None where none follows.
+    """
 
     seq: int
     appended: datetime
@@ -54,6 +62,7 @@ class StoredEntry:
     offset: int | None
     received: int | None
     leaf: bytes
+    next_prev: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,14 @@ class OpenedEntry:
 
 
 def read_leaf(stored: StoredEntry, origin: str) -> dict[str, Any]:
-    """The leaf's object, held against the columns beside it. Raises MalformedLeaf or ChangedColumn, naming the seq."""
+    """The leaf's object, held against the leaf that follows and the columns beside it. Raises MalformedLeaf, BrokenLink
+    or ChangedColumn, naming the seq.
+
+    The link is what binds an answer to its tree: a leaf whose public part was edited, which no column repeats and no
+    seal covers, is not the leaf that the log went on from.
+    """
+    if base64url.encode(leaf_hash(stored.leaf)) != stored.next_prev:
+        raise BrokenLink(f"The log did not go on from entry {stored.seq} as it is now: run `ledger verify`.")
     found = leaf.parse(stored.leaf)
     try:
         event, via = found["event"], found["via"]

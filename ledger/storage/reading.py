@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from accountability_ledger.restricted_json import canonical
+from ledger.core import base64url
 from ledger.core.answer import Pin
 from ledger.core.answer_open import LivingSlot, OpenedEntry, SealedMissing, StoredEntry, open_entry
 from ledger.core.errors import BadAnswer
@@ -61,10 +62,13 @@ BEGINNING = Place(_EARLIEST, -1)
 class Snapshot:
     """One state of the log: everything read through it agrees, whatever is appended meanwhile."""
 
-    def __init__(self, ledger: OpenLedger, connection: asyncpg.pool.PoolConnectionProxy, pin: Pin) -> None:
+    def __init__(
+        self, ledger: OpenLedger, connection: asyncpg.pool.PoolConnectionProxy, pin: Pin, last_hash: bytes
+    ) -> None:
         self._ledger = ledger
         self.connection = connection
         self.pin = pin
+        self._last_hash = last_hash
 
     async def acts(
         self,
@@ -97,7 +101,7 @@ class Snapshot:
                 _FOR_EVER if known is None else milliseconds(known),
                 limit,
             )
-        return [_row(each) for each in rows]
+        return [self._row(each) for each in rows]
 
     async def service_acts(
         self, service: str, period: Period, *, size: int, after: Place, limit: int
@@ -119,13 +123,13 @@ class Snapshot:
                 _FOR_EVER if known is None else milliseconds(known),
                 limit,
             )
-        return [_row(each) for each in rows]
+        return [self._row(each) for each in rows]
 
     async def entries(self, start: int, end: int, kind: str | None, limit: int) -> list[Row]:
         """The entries [start, end) by seq, of one type or of all, at most `limit`."""
         with translated():
             rows = await self.connection.fetch(_SQL.entries, self._ledger.ledger_id, start, end, kind, limit)
-        return [_row(each) for each in rows]
+        return [self._row(each) for each in rows]
 
     async def open(
         self, rows: Sequence[Row], asked: Collection[bytes], *, everyone: bool
@@ -154,6 +158,30 @@ class Snapshot:
             )
             opened.append((entry, [each["slot"] for each in mine if each["key_id"].bytes in asked]))
         return opened
+
+    def _row(self, record: asyncpg.Record) -> Row:
+        seq = record["seq"]
+        said = record["next_prev"]
+        next_prev: str | None
+        if said is None and seq == self.pin.size - 1:  # nothing follows the last leaf but the head
+            next_prev = base64url.encode(self._last_hash)
+        else:
+            next_prev = None if said is None else said.decode("ascii", "replace")
+        return Row(
+            record["slice"],
+            StoredEntry(
+                seq=seq,
+                appended=record["appended"],
+                time=record["time"],
+                type=record["type"],
+                topic_id=record["topic_id"],
+                partition=record["partition"],
+                offset=record["offset"],
+                received=record["received"],
+                leaf=record["leaf"],
+                next_prev=next_prev,
+            ),
+        )
 
     async def _slots(self, rows: Sequence[Row], keys: Collection[bytes] | None) -> list[asyncpg.Record]:
         with translated():
@@ -189,8 +217,8 @@ async def snapshot(ledger: OpenLedger) -> AsyncIterator[Snapshot]:
             ledger.reader.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await connection.fetchrow(_SQL.head, ledger.ledger_id)
-            yield Snapshot(ledger, connection, checked_head(row))
+            [row] = await connection.fetch(_SQL.head, ledger.ledger_id)
+            yield Snapshot(ledger, connection, checked_head(row), row["prev"])
 
 
 def checked_head(row: Any) -> Pin:
@@ -231,21 +259,4 @@ def _living(
         raise SealedMissing(f"A sealed blob of entry {row['seq']} is missing: run `ledger verify`.")
     return LivingSlot(
         row["slot"], row["role"], living[row["key_id"].bytes], row["seg"], row["j"], blobs.get(place)
-    )
-
-
-def _row(record: asyncpg.Record) -> Row:
-    return Row(
-        record["slice"],
-        StoredEntry(
-            seq=record["seq"],
-            appended=record["appended"],
-            time=record["time"],
-            type=record["type"],
-            topic_id=record["topic_id"],
-            partition=record["partition"],
-            offset=record["offset"],
-            received=record["received"],
-            leaf=record["leaf"],
-        ),
     )

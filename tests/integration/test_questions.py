@@ -323,6 +323,9 @@ async def test_a_service_is_found_though_it_is_no_person(world: World) -> None:
 
 
 ATTACKS = (
+    # A lawful basis made of another: nothing but the chain repeats it.
+    "UPDATE entry SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), 'A6-1-b', 'A6-1-a'), 'UTF8') WHERE seq = 3",
+    "DELETE FROM entry WHERE seq = 4",
     "UPDATE sealed SET blob = set_byte(blob, 20, get_byte(blob, 20) # 1) WHERE seq = 3 AND slot = 0",
     "UPDATE sealed SET blob = set_byte(blob, 20, get_byte(blob, 20) # 1) WHERE seq = 3 AND slot = 1",
     "DELETE FROM sealed WHERE seq = 3 AND slot = 0",

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from accountability_ledger.accept import accept
 from accountability_ledger.restricted_json import canonical
+from ledger.core import base64url
 from ledger.core.answer import TouchedSoFar, entry_json
 from ledger.core.answer_open import (
+    BrokenLink,
     ChangedColumn,
     ChangedLink,
     LivingSlot,
@@ -25,7 +27,7 @@ from ledger.core.chain import Chain, Head
 from ledger.core.entry import PersonKey, draft, prepare
 from ledger.core.errors import BadAnswer
 from ledger.core.leaf import FIRST_PREV, parse
-from ledger.core.merkle import Frontier
+from ledger.core.merkle import Frontier, leaf_hash
 from ledger.core.randomness import system_randomness
 from ledger.core.registered import RegisteredKeys
 from ledger.core.seal import SealBroken, derive_seal_key
@@ -67,7 +69,18 @@ class Log:
         )
         linked = self._chain.link(prepared, NOW)
         time = datetime.fromisoformat(prepared.time)
-        stored = StoredEntry(linked.seq, NOW, time, prepared.type, None, None, None, None, linked.leaf)
+        stored = StoredEntry(
+            linked.seq,
+            NOW,
+            time,
+            prepared.type,
+            None,
+            None,
+            None,
+            None,
+            linked.leaf,
+            base64url.encode(linked.hash),
+        )
         slots = [
             LivingSlot(each.slot, each.role, key, linked.seg, each.j, each.blob)
             for each, key in zip(linked.slots, keys, strict=True)
@@ -151,8 +164,14 @@ def test_what_does_not_fit_is_refused_by_name(log: Log) -> None:
     with pytest.raises(ChangedColumn):
         open_entry(stored, [], "ledger.example/log/other")
     for leaf in (b"", b"{}", b"[]", stored.leaf + b" ", stored.leaf.replace(b'"v":1', b'"v":2')):
-        with pytest.raises(BadAnswer):
+        with pytest.raises(BrokenLink):
             open_entry(replace(stored, leaf=leaf), [], ORIGIN)
+        followed = base64url.encode(leaf_hash(leaf))
+        with pytest.raises(BadAnswer) as malformed:
+            open_entry(replace(stored, leaf=leaf, next_prev=followed), [], ORIGIN)
+        assert not isinstance(malformed.value, BrokenLink)
+    with pytest.raises(BrokenLink):
+        open_entry(replace(stored, next_prev=None), [], ORIGIN)
 
 
 def test_the_introducing_disclosure_is_held_to_the_leaf(log: Log) -> None:

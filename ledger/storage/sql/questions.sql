@@ -1,9 +1,16 @@
+-- `next_prev` is what the leaf after an entry says of it (its `"prev":"` in bytes); null for the last. That leaf mostly
+-- lies in the same slice, else it is looked for in all.
+
 -- name: head
-SELECT size, root, frontier FROM head WHERE ledger_id = $1
+SELECT size, root, frontier, prev FROM head WHERE ledger_id = $1
 
 -- name: acts
 -- The links in the order of the answer; each entry is looked up by its key, so that a page costs what it shows.
-SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
+SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
+       coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                  WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
   FROM (SELECT DISTINCT slice, seq, "time" FROM entry_person
          WHERE ledger_id = $1 AND key_id = ANY($2) AND role = ANY($3) AND seq < $4
            AND "time" >= $5 AND ($6::timestamptz IS NULL OR "time" < $6) AND ("time", seq) > ($7, $8)
@@ -17,7 +24,11 @@ SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e.
 
 -- name: service_acts
 -- A service stands in clear in the leaf, not in the links: the log is read through.
-SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
+SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
+       coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                  WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
   FROM entry AS e
  WHERE e.ledger_id = $1 AND position($2::bytea IN e.leaf) > 0 AND e.seq < $3
    AND e."time" >= $4 AND ($5::timestamptz IS NULL OR e."time" < $5) AND (e."time", e.seq) > ($6, $7)
@@ -40,7 +51,11 @@ SELECT s.seq, s.slot, s.blob
                  WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq AND one.slot = want.slot) AS s
 
 -- name: entries
-SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf
+SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
+       coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                  WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
   FROM entry AS e
  WHERE e.ledger_id = $1 AND e.seq >= $2 AND e.seq < $3 AND ($4::text IS NULL OR e.type = $4)
  ORDER BY e.seq
