@@ -22,8 +22,10 @@ from ledger.core import base64url
 if TYPE_CHECKING:
     from ledger.core.batch import RecordPlace
 
+MAX_BYTES = 900_000  # Kafka's usual limit for a record is 1 MiB, and base64 makes a third more of a value
 _INFO = b"ledger/dead-letter/v1"
 _VERSION = b"\x01"
+_OVERHEAD = 1 + 32 + 12 + 16
 
 
 def write(
@@ -35,14 +37,19 @@ def write(
     reason: str,
     place: RecordPlace,
 ) -> bytes:
-    """The bytes of one letter."""
-    letter = {
+    """The bytes of one letter, at most MAX_BYTES. What is too large for that goes without headers and value, which
+    stay in the topic they came from for as long as it keeps them: a letter that Kafka refuses would block for ever.
+    """
+    letter: dict[str, Any] = {
         "headers": [[name, base64url.encode(content)] for name, content in headers],
         "reason": reason,
         "salt": base64url.encode(salt),
+        "size": len(value),
         "value": base64url.encode(value),
         "via": msgspec.json.decode(place.via()),
     }
+    if len(canonical(letter)) > MAX_BYTES - _OVERHEAD:
+        letter |= {"headers": [], "value": None}
     ephemeral = X25519PrivateKey.generate()
     public = ephemeral.public_key().public_bytes_raw()
     nonce = os.urandom(12)

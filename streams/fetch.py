@@ -8,8 +8,10 @@ already consumed from another. So after any exception every partition is sought 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -25,6 +27,7 @@ from streams.record import Fetched, Hole, Record
 from streams.topics import KafkaUnreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
 
     from ledger.settings import Settings
@@ -66,6 +69,14 @@ class Recreated:
         return RecordPlace(position.topic, position.topic_id, position.partition, position.next_offset, 0)
 
 
+class _Gap(NamedTuple):
+    """Offsets [start, end) before `place` that no record came for."""
+
+    place: RecordPlace
+    start: int
+    end: int
+
+
 class Fetcher:
     """Reads one ledger's topics."""
 
@@ -80,13 +91,20 @@ class Fetcher:
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: dict[TopicPartition, _Reading] = {}
         self._claimed: dict[str, UUID] = {}
-        self._leftover: list[Record] = []
+        self._leftover: deque[Record] = deque()
         self._ends: dict[tuple[UUID, int], int] = {}
 
     async def close(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            # aiokafka cancels its own fetches and awaits them unguarded, which must not read as a cancellation of ours:
+            # a broker that went away would crash the worker. What it then leaves open is closed after it.
+            stopping = asyncio.ensure_future(consumer.stop())
+            await asyncio.wait((stopping,))
+            if stopping.cancelled():
+                await consumer._client.close()  # noqa: SLF001 -- there is no other way to it
+            else:
+                stopping.result()
 
     async def claim(self) -> tuple[list[Recreated], list[Hole]]:
         """Finds every partition's durable position, checks it against the broker, and seeks.
@@ -141,12 +159,11 @@ class Fetcher:
             max_partition_fetch_bytes=self._settings.batch_bytes // 4,
             fetch_max_wait_ms=_IDLE_MS,
         )
+        self._consumer = consumer  # whatever comes, `close` stops it
         try:
             await consumer.start()
         except (KafkaError, OSError) as error:
-            await consumer.stop()
             raise KafkaUnreachable("Kafka does not answer: check that it runs and try again.") from error
-        self._consumer = consumer
         self._claimed = {topic.name: topic.topic_id for topic in topics.values()}
         self._reading = {
             TopicPartition(each.topic, each.partition): _Reading(each, each.next_offset, each.probe)
@@ -172,12 +189,17 @@ class Fetcher:
                 )
             except (KafkaError, OSError) as error:
                 raise KafkaUnreachable("Kafka does not answer, or not with what was asked.") from error
+            # Taken before the ids are checked: afterwards they might be those of a topic created again.
+            ends = {
+                (reading.position.topic_id, partition.partition): self._consumer.highwater(partition)
+                for partition, reading in self._reading.items()
+            }
             await self._check_ids()
-            for partition, reading in self._reading.items():
-                end = self._consumer.highwater(partition)
-                if end is not None:
-                    self._ends[reading.position.topic_id, partition.partition] = end
-            for partition, messages in fetched.items():
+            self._ends |= {known: end for known, end in ends.items() if end is not None}
+            # Across partitions there is no order to keep: what registers keys comes first, so that what uses them finds them.
+            for partition, messages in sorted(
+                fetched.items(), key=lambda each: each[0].topic != self._topics.governance
+            ):
                 reading = self._reading[partition]
                 for message in messages:
                     place = RecordPlace(
@@ -208,10 +230,10 @@ class Fetcher:
     async def _account(self) -> Fetched | None:
         """Takes records up to the batch's bytes, checks the probe, and names the holes before and between them."""
         records: list[Record] = []
-        holes: list[Hole] = []
+        gaps: list[_Gap] = []
         size = 0
         while self._leftover and (not records or size < self._settings.batch_bytes):
-            record = self._leftover.pop(0)
+            record = self._leftover.popleft()
             reading = self._reading[TopicPartition(record.place.topic, record.place.partition)]
             offset = record.place.offset
             if reading.probe is not None:
@@ -224,19 +246,20 @@ class Fetcher:
                         )
                     continue
             if offset > reading.next_offset:
-                holes += await asyncio.to_thread(self._classify, record.place, reading.next_offset, offset)
+                gaps.append(_Gap(record.place, reading.next_offset, offset))
             reading.next_offset = offset + 1
             size += len(record.value or b"")
             records.append(record)
         if not records:
-            holes = await self._trailing()
+            gaps = await self._trailing()
+        holes = await self._explain(gaps)
         return Fetched(tuple(records), tuple(holes)) if records or holes else None
 
-    async def _trailing(self) -> list[Hole]:
+    async def _trailing(self) -> list[_Gap]:
         """Markers and aborted records behind the last record: without them the lag would stay above zero."""
-        holes: list[Hole] = []
+        gaps: list[_Gap] = []
         if self._consumer is None:
-            return holes
+            return gaps
         for partition, reading in self._reading.items():
             end = self._consumer.last_stable_offset(partition)
             if end is None or end <= reading.next_offset or reading.probe is not None:
@@ -246,8 +269,20 @@ class Fetcher:
             )
             committed_end = await asyncio.to_thread(self._end_without_records, place)
             if committed_end > reading.next_offset:
-                holes += await asyncio.to_thread(self._classify, place, reading.next_offset, committed_end)
+                gaps.append(_Gap(place, reading.next_offset, committed_end))
                 reading.next_offset = committed_end
+        return gaps
+
+    async def _explain(self, gaps: list[_Gap]) -> list[Hole]:
+        """Why these offsets hold no record for us: each partition is looked at once, however many gaps it has."""
+        by_partition: dict[tuple[str, int], list[_Gap]] = {}
+        for gap in gaps:
+            by_partition.setdefault((gap.place.topic, gap.place.partition), []).append(gap)
+        holes: list[Hole] = []
+        for several in by_partition.values():
+            holes += await asyncio.to_thread(self._classify, several)
+        if holes:
+            await self._check_ids()  # they were looked for by the topic's name
         return holes
 
     def _end_without_records(self, place: RecordPlace) -> int:
@@ -259,10 +294,13 @@ class Fetcher:
         finally:
             consumer.close()
 
-    def _classify(self, place: RecordPlace, start: int, end: int) -> list[Hole]:
-        """Reads [start, end) uncommitted: what is visible then was aborted, the rest are transactions' markers."""
-        consumer = self._scanner("read_uncommitted", place.topic, place.partition, start)
-        aborted: set[int] = set()
+    def _classify(self, gaps: list[_Gap]) -> list[Hole]:
+        """Reads one partition over its gaps, uncommitted: what is visible in them then was aborted, the rest are
+        transactions' markers.
+        """
+        place, end = gaps[0].place, gaps[-1].end
+        consumer = self._scanner("read_uncommitted", place.topic, place.partition, gaps[0].start)
+        visible: set[int] = set()
         try:
             while True:
                 message = consumer.poll(_SCAN_TIMEOUT)
@@ -271,19 +309,12 @@ class Fetcher:
                 offset = message.offset()
                 if _end_of_partition(message) is not None or offset is None or offset >= end:
                     break
-                aborted.add(offset)
+                visible.add(offset)
         except KafkaException as error:
             raise KafkaUnreachable("Kafka does not answer, or not with what was asked.") from error
         finally:
             consumer.close()
-        holes: list[Hole] = []
-        for offset in range(start, end):
-            reason = "aborted" if offset in aborted else "transaction-marker"
-            if holes and holes[-1].reason == reason and holes[-1].end == offset:
-                holes[-1] = Hole(holes[-1].place, holes[-1].start, offset + 1, reason)
-            else:
-                holes.append(Hole(place, offset, offset + 1, reason))
-        return holes
+        return [hole for gap in gaps for hole in _explained(gap, visible)]
 
     def _scanner(self, isolation: str, topic: str, partition: int, offset: int) -> Consumer:
         consumer = Consumer(
@@ -298,6 +329,19 @@ class Fetcher:
         )
         consumer.assign([Place(topic, partition, offset)])
         return consumer
+
+
+def _explained(gap: _Gap, visible: set[int]) -> Iterator[Hole]:
+    """The holes that make up a gap, each of one reason."""
+    reasons = groupby(range(gap.start, gap.end), key=lambda offset: offset in visible)
+    for aborted, offsets in reasons:
+        first, *rest = offsets
+        yield Hole(
+            gap.place,
+            first,
+            (rest[-1] if rest else first) + 1,
+            "aborted" if aborted else "transaction-marker",
+        )
 
 
 def _check_bounds(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _SALT_BYTES = 16
 _CONFLICT = "conflict"
+_INTRODUCED_LIMIT = 500_000
 _OTHER_ID = b"\xff" * 6
 # A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
 # this, no event can exceed the limit.
@@ -70,7 +71,16 @@ def uuid7_time(identity: str) -> bytes | None:
 
 @dataclass(slots=True)
 class _Accepted:
-    """An event that becomes an entry, between acceptance and sealing."""
+    """An event that was accepted; whether it is new is not known yet."""
+
+    record: Record
+    event: Event
+    seen: SeenKey
+
+
+@dataclass(slots=True)
+class _Drafted:
+    """An event that becomes an entry, before it is sealed."""
 
     record: Record
     event: Event
@@ -130,6 +140,8 @@ class Preparer:
             if item.seen:
                 self._in_flight.discard(item.seen.identity)
             self._introduced.update(slot.key.key_id for slot in item.entry.slots)
+        if len(self._introduced) > _INTRODUCED_LIMIT:
+            self._introduced.clear()  # then both variants are prepared for a while
 
     async def prepare(
         self, fetched: Fetched, *, epoch: int, now: datetime, drained: Callable[[], Awaitable[None]]
@@ -146,14 +158,15 @@ class Preparer:
             self._vault_epoch = vault_epoch
         if self._registered is None:
             self._registered = RegisteredKeys(await self._intake.registered())
+        registered = self._registered
         judged = [self._judge(record) for record in fetched.records]
         if any(isinstance(each, _Accepted) and each.seen.identity in self._in_flight for each in judged):
             await drained()
         known = await self._known(judged)
-        outcomes: list[_Accepted | _Refusal] = []
+        outcomes: list[_Drafted | _Refusal] = []
         duplicates: list[Duplicate] = []
         for each in judged:
-            outcome = self._place(each, known, len(outcomes))
+            outcome = self._place(each, known, len(outcomes), registered)
             if isinstance(outcome, Duplicate):
                 duplicates.append(outcome)
             else:
@@ -161,7 +174,7 @@ class Preparer:
         looked = await self._vault.keys(
             identifier
             for each in outcomes
-            if isinstance(each, _Accepted)
+            if isinstance(each, _Drafted)
             for _, identifier in each.drafted.persons
         )
         letters: list[bytes] = []
@@ -181,23 +194,16 @@ class Preparer:
         )
 
     def _judge(self, record: Record) -> _Accepted | _Refusal:
-        """Accepts a record's event, or says why not. Registering events are known from here on."""
-        if self._registered is None:
-            raise RuntimeError("prepare() loads the registered keys first")
+        """Accepts a record's event, or says why not."""
         if record.place in self._refused:
             return _Refusal(record, own.REJECTED, "wrong-value", None)
         try:
             event = accept(
                 record.value, topic=record.topic, received_ms=record.place.received, headers=record.headers
             )
-            drafted = draft(event, self._registered)
-            if len(event.canonical) > _SURELY_SMALL and not fits(drafted, record.place.via(), self._origin):
-                return _Refusal(record, own.REJECTED, "leaf-too-large", None)
         except Refused as refused:
             return _Refusal(record, own.REJECTED, refused.reason, None)
-        if event.type.registers:
-            self._registered.add(registrations(event))
-        return _Accepted(record, event, drafted, seen_key(self._dedup_key, event))
+        return _Accepted(record, event, seen_key(self._dedup_key, event))
 
     async def _known(self, judged: Iterable[_Accepted | _Refusal]) -> dict[bytes, dict[bytes, int]]:
         identities = [each.seen.identity for each in judged if isinstance(each, _Accepted)]
@@ -205,26 +211,40 @@ class Preparer:
         return {identity: {row.content: row.seq for row in found} for identity, found in rows.items()}
 
     def _place(
-        self, each: _Accepted | _Refusal, known: dict[bytes, dict[bytes, int]], index: int
-    ) -> _Accepted | _Refusal | Duplicate:
-        """A first event stays what it is; the same content again is a duplicate, other content a conflict. Entries
-        of this batch stand in `known` as -1 - their index.
+        self,
+        each: _Accepted | _Refusal,
+        known: dict[bytes, dict[bytes, int]],
+        index: int,
+        registered: RegisteredKeys,
+    ) -> _Drafted | _Refusal | Duplicate:
+        """A first event becomes an entry; the same content again is a duplicate, other content a conflict. Entries
+        of this batch stand in `known` as -1 - their index. What is refused takes no identity. The keys that an entry
+        registers are known from here on; a conflict registers none.
         """
         if isinstance(each, _Refusal):
             return each
-        contents = known.setdefault(each.seen.identity, {})
-        seq = contents.get(each.seen.content)
+        record, event, seen = each.record, each.event, each.seen
+        contents = known.setdefault(seen.identity, {})
+        seq = contents.get(seen.content)
         if seq is not None:
-            place = each.record.place
-            return Duplicate(place, seq=seq) if seq >= 0 else Duplicate(place, item=-1 - seq)
+            return Duplicate(record.place, seq=seq) if seq >= 0 else Duplicate(record.place, item=-1 - seq)
+        try:
+            drafted = draft(event, registered)
+        except Refused as refused:
+            return _Refusal(record, own.REJECTED, refused.reason, None)
+        if len(event.canonical) > _SURELY_SMALL and not fits(drafted, record.place.via(), self._origin):
+            return _Refusal(record, own.REJECTED, "leaf-too-large", None)
         conflict = bool(contents)
-        contents[each.seen.content] = -1 - index
+        contents[seen.content] = -1 - index
         if conflict:
-            seen = SeenKey(each.seen.identity, each.seen.content, conflict=True)
-            return _Refusal(each.record, own.CONFLICT, _CONFLICT, seen)
-        return each
+            return _Refusal(
+                record, own.CONFLICT, _CONFLICT, SeenKey(seen.identity, seen.content, conflict=True)
+            )
+        if event.type.registers:
+            registered.add(registrations(event))
+        return _Drafted(record, event, drafted, seen)
 
-    def _item(self, each: _Accepted | _Refusal, looked: dict[str, PersonKey], letters: list[bytes]) -> Item:
+    def _item(self, each: _Drafted | _Refusal, looked: dict[str, PersonKey], letters: list[bytes]) -> Item:
         if isinstance(each, _Refusal):
             return self._refusal(each, letters)
         keys = [looked[identifier] for _, identifier in each.drafted.persons]

@@ -35,3 +35,16 @@ class Fetched:
 
     records: tuple[Record, ...]
     holes: tuple[Hole, ...] = ()
+
+    def halves(self) -> tuple[Fetched, Fetched]:
+        """The earlier and the later half of the records; a hole goes with the half that reads on behind it."""
+        middle = len(self.records) // 2
+        early, late = self.records[:middle], self.records[middle:]
+        last = {(each.place.topic_id, each.place.partition): each.place.offset for each in early}
+        before = [
+            hole.start < last.get((hole.place.topic_id, hole.place.partition), -1) for hole in self.holes
+        ]
+        return (
+            Fetched(early, tuple(hole for hole, first in zip(self.holes, before, strict=True) if first)),
+            Fetched(late, tuple(hole for hole, first in zip(self.holes, before, strict=True) if not first)),
+        )
