@@ -49,12 +49,6 @@ _DRAIN_SECONDS = 10.0
 _FENCED_ALERT = 3
 
 
-class LeaseLost(LedgerError):  # noqa: N818
-    """The lease was not renewed in time: another worker may read the topics now."""
-
-    code = "lease-lost"
-
-
 class AppendService(Service):
     """Appends one ledger's events while it holds the lease; stands by while another worker does."""
 
@@ -68,6 +62,7 @@ class AppendService(Service):
         self._producer: AIOKafkaProducer | None = None
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
+        self._loop_task: asyncio.Task[Any] | None = None
 
     async def on_start(self) -> None:
         parts = self._parts
@@ -93,18 +88,22 @@ class AppendService(Service):
             await asyncio.wait_for(self._finished.wait(), _DRAIN_SECONDS)
         except TimeoutError:
             _log.warning("worker.drain_given_up")
+            if self._loop_task is not None:
+                self._loop_task.cancel()
+                await self._finished.wait()
         if self._epoch is not None:
             self._epoch = None
-            with suppress(Unreachable):  # then it runs out by itself
-                await self._parts.intake.release_lease(self._owner)
+            with suppress(Unreachable, TimeoutError):  # then it runs out by itself
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await self._parts.intake.release_lease(self._owner)
         await self._fetcher.close()
-        if self._producer is not None:
-            await self._producer.stop()
+        await self._drop_producer()
         await self._appender.close()
 
     @Service.task
     async def _run(self) -> None:
         """Reads and appends until a stop is asked for; any other end crashes the worker."""
+        self._loop_task = asyncio.current_task()
         try:
             await self._read_until_over()
         except asyncio.CancelledError:
@@ -162,24 +161,17 @@ class AppendService(Service):
 
     async def _claim_and_read(self) -> None:
         """Claims every partition, then reads and appends until something goes wrong. Fetching and preparing the next
-        batches overlaps with the one transaction in flight; not fetching is the backpressure.
+        batches overlaps with the one transaction in flight; not fetching is the backpressure. The lease is renewed
+        from the beginning: a claim may take long where Kafka is slow.
         """
-        self._preparer.forget()
-        while True:
-            recreated, overtaken = await self._fetcher.claim()
-            if recreated:
-                await self._retire(recreated)
-            elif overtaken:
-                await self._append_fetched(Fetched((), tuple(overtaken)))
-            else:
-                break
         queue: asyncio.Queue[tuple[Fetched, Batch]] = asyncio.Queue(_QUEUE)
-        work = [
-            asyncio.create_task(self._read(queue), name="read"),
-            asyncio.create_task(self._write(queue), name="write"),
-            asyncio.create_task(self._renew(), name="renew"),
-        ]
+        work = [asyncio.create_task(self._renew(), name="renew")]
         try:
+            await self._claim()
+            work += [
+                asyncio.create_task(self._read(queue), name="read"),
+                asyncio.create_task(self._write(queue), name="write"),
+            ]
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in work:
@@ -191,6 +183,18 @@ class AppendService(Service):
                 raise error
         if failed:
             raise failed[0]
+
+    async def _claim(self) -> None:
+        """Claims every partition, and accounts for what must be before reading begins."""
+        self._preparer.forget()
+        while True:
+            recreated, overtaken = await self._fetcher.claim()
+            if recreated:
+                await self._retire(recreated)
+            elif overtaken:
+                await self._append_fetched(Fetched((), tuple(overtaken)))
+            else:
+                return
 
     async def _read(self, queue: asyncio.Queue[tuple[Fetched, Batch]]) -> None:
         while not self._over():
@@ -246,8 +250,7 @@ class AppendService(Service):
         """PostgreSQL refuses a value of the batch: halves it until the one record is found, which is rejected."""
         self._preparer.forget()
         if len(fetched.records) > 1:
-            middle = len(fetched.records) // 2
-            for half in (Fetched(fetched.records[:middle]), Fetched(fetched.records[middle:], fetched.holes)):
+            for half in fetched.halves():
                 try:
                     await self._append_fetched(half)
                 except DataRefused:
@@ -296,6 +299,7 @@ class AppendService(Service):
             sent = [await producer.send(self._parts.topics.rejected, letter) for letter in letters]
             await asyncio.gather(*sent)
         except (KafkaError, OSError) as error:
+            await self._drop_producer()
             raise Unreachable(
                 "Kafka does not take the dead letters: check that it runs and try again."
             ) from error
@@ -305,8 +309,10 @@ class AppendService(Service):
         try:
             producer = await self._kafka_producer()
             hint = canonical({"ledger": self._parts.settings.name, "size": result.size})
-            await producer.send(self._parts.topics.appended, hint)
+            sent = await producer.send(self._parts.topics.appended, hint)
+            sent.add_done_callback(_look_away)
         except (KafkaError, OSError):
+            await self._drop_producer()
             _log.warning("worker.hint_not_sent")
 
     async def _kafka_producer(self) -> AIOKafkaProducer:
@@ -321,6 +327,13 @@ class AppendService(Service):
             self._producer = producer
         return self._producer
 
+    async def _drop_producer(self) -> None:
+        """The next use makes another one: an idempotent producer may never recover by itself."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError, OSError):
+                await producer.stop()
+
     def _note(self, batch: Batch, result: Appended) -> None:
         self._preparer.appended(batch)
         _SIZE.set(result.size)
@@ -331,3 +344,9 @@ class AppendService(Service):
         _RECORDS.labels("rejected").inc(rejected)
         _RECORDS.labels("conflict").inc(conflicts)
         _RECORDS.labels("duplicate").inc(len(batch.duplicates))
+
+
+def _look_away(hint: asyncio.Future[Any]) -> None:
+    """Takes note of how the sending of a hint ended: one that is lost costs a delay, and no line in the log."""
+    if not hint.cancelled():
+        hint.exception()
