@@ -65,6 +65,7 @@ class PostgresProxy:
         self._strikes: list[Strike] = []
         self._links: dict[_Link, asyncio.Task[None]] = {}
         self.refusing = False
+        self.refused = asyncio.Event()  # someone came while it was refusing
         self.commits = 0
 
     async def __aenter__(self) -> Self:
@@ -109,6 +110,7 @@ class PostgresProxy:
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         if self.refusing:
             writer.transport.abort()
+            self.refused.set()
             return
         try:
             upstream = await asyncio.open_connection(*self._upstream)

@@ -122,6 +122,7 @@ async def test_cut_and_refused_connections_end_at_once(
         proxy.refusing = True
         with pytest.raises((OSError, asyncpg.PostgresConnectionError)):
             await asyncpg.connect(proxy.url)
+        assert proxy.refused.is_set()
         proxy.refusing = False
         await commit_one(proxy.url, 1)
     assert await kept(direct) == [1]

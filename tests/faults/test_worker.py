@@ -124,7 +124,7 @@ async def test_every_connection_is_cut_and_refused_for_a_while(run: Run, proxy: 
         proxy.refusing = True
         proxy.cut()
         await run.produce(100, seed=2)
-        await worker.says("transient")
+        await proxy.refused.wait()
         proxy.refusing = False
         await run.drained(worker)
         assert await worker.terminate() == 0, worker.said
