@@ -29,10 +29,10 @@ class ChangedColumn(BadAnswer):
     code = "changed-column"
 
 
-class BrokenLink(BadAnswer):
-    """The leaf after an entry speaks of another one, or is missing."""
+class ChangedLeaf(BadAnswer):
+    """A leaf is not the one that was hashed: the leaf after it speaks of another, or is missing."""
 
-    code = "broken-link"
+    code = "changed-leaf"
 
 
 class ChangedLink(BadAnswer):
@@ -97,14 +97,14 @@ class OpenedEntry:
 
 
 def read_leaf(stored: StoredEntry, origin: str) -> dict[str, Any]:
-    """The leaf's object, held against the leaf that follows and the columns beside it. Raises MalformedLeaf, BrokenLink
+    """The leaf's object, held against the leaf that follows and the columns beside it. Raises MalformedLeaf, ChangedLeaf
     or ChangedColumn, naming the seq.
 
     The link is what binds an answer to its tree: a leaf whose public part was edited, which no column repeats and no
     seal covers, is not the leaf that the log went on from.
     """
     if base64url.encode(leaf_hash(stored.leaf)) != stored.next_prev:
-        raise BrokenLink(f"The log did not go on from entry {stored.seq} as it is now: run `ledger verify`.")
+        raise ChangedLeaf(f"The log did not go on from entry {stored.seq} as it is now: run `ledger verify`.")
     found = leaf.parse(stored.leaf)
     try:
         event, via = found["event"], found["via"]

@@ -15,7 +15,7 @@ from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
 from ledger.core.answer import TouchedSoFar, entry_json
 from ledger.core.answer_open import (
-    BrokenLink,
+    ChangedLeaf,
     ChangedColumn,
     ChangedLink,
     LivingSlot,
@@ -164,13 +164,13 @@ def test_what_does_not_fit_is_refused_by_name(log: Log) -> None:
     with pytest.raises(ChangedColumn):
         open_entry(stored, [], "ledger.example/log/other")
     for leaf in (b"", b"{}", b"[]", stored.leaf + b" ", stored.leaf.replace(b'"v":1', b'"v":2')):
-        with pytest.raises(BrokenLink):
+        with pytest.raises(ChangedLeaf):
             open_entry(replace(stored, leaf=leaf), [], ORIGIN)
         followed = base64url.encode(leaf_hash(leaf))
         with pytest.raises(BadAnswer) as malformed:
             open_entry(replace(stored, leaf=leaf, next_prev=followed), [], ORIGIN)
-        assert not isinstance(malformed.value, BrokenLink)
-    with pytest.raises(BrokenLink):
+        assert not isinstance(malformed.value, ChangedLeaf)
+    with pytest.raises(ChangedLeaf):
         open_entry(replace(stored, next_prev=None), [], ORIGIN)
 
 
