@@ -77,20 +77,27 @@ async def send_events(
 async def record_receipt(
     ledger: FromPath[str],
     parts: NamedDependency[ApiParts],
-    topic_id: Annotated[
-        str, QueryParameter(name="topic_id", description="Kafka's id of the topic, base64url")
-    ],
     partition: Annotated[int, QueryParameter(name="partition")],
     offset: Annotated[int, QueryParameter(name="offset")],
+    topic: Annotated[
+        str | None,
+        QueryParameter(name="topic", description="The topic's name, as a result of `events` has it"),
+    ] = None,
+    topic_id: Annotated[
+        str | None,
+        QueryParameter(
+            name="topic_id", description="Kafka's id of the topic, base64url, where it is gone since"
+        ),
+    ] = None,
 ) -> RecordReceipt:
     """What the ledger made of a record, by its place in Kafka, and its signed word for it. Names no person and shows no
     leaf, so it is not recorded; 404 while the record is not accounted for.
     """
     check_ledger(parts, ledger)
-    identity = base64url.decode(topic_id)
-    if len(identity) != 16 or not (0 <= partition < 2**31 and 0 <= offset < 2**63):
-        raise BadInput("A record's place is a topic id of 16 bytes in base64url, a partition and an offset.")
-    found = await find_place(parts.ledger, UUID(bytes=identity), partition, offset)
+    if not (0 <= partition < 2**31 and 0 <= offset < 2**63):
+        raise BadInput("`partition` and `offset` are those of a Kafka record.")
+    identity = await _topic_id(parts, topic, topic_id)
+    found = await find_place(parts.ledger, identity, partition, offset)
     if found is None:
         raise NotFound("The ledger has not accounted for this record yet: ask again in a moment.")
     return RecordReceipt(
@@ -100,6 +107,21 @@ async def record_receipt(
         receipt=sign_receipt(parts.ledger, found.seq, found.leaf_hash),
         reason=found.reason or UNSET,
     )
+
+
+async def _topic_id(parts: ApiParts, topic: str | None, topic_id: str | None) -> UUID:
+    """Kafka's id of the topic meant: as given, or that of the inbound topic which has the name now."""
+    if (topic is None) == (topic_id is None):
+        raise BadInput("Name the topic once: by `topic` or by `topic_id`.")
+    if topic_id is not None:
+        identity = base64url.decode(topic_id)
+        if len(identity) != 16:
+            raise BadInput("`topic_id` is 16 bytes in base64url without padding.")
+        return UUID(bytes=identity)
+    found = (await parts.topics.describe()).get(topic or "")
+    if found is None:
+        raise NotFound("No topic of that name feeds this ledger.")
+    return found.topic_id
 
 
 def _wait_seconds(prefer: str) -> float:

@@ -103,6 +103,12 @@ async def test_events_go_in_and_their_places_come_out(world: World) -> None:
             }
             fetched = await client.get(f"{V1}/receipts", params=place)
             assert fetched.json() == {name: each[name] for name in ("seq", "outcome", "leaf_hash", "receipt")}
+            by_name = {name: each[name] for name in ("topic", "partition", "offset")}
+            assert (await client.get(f"{V1}/receipts", params=by_name)).json() == fetched.json()
+            for bad, status in ((by_name | place, 400), ({"partition": 0, "offset": 0}, 400)):
+                assert (await client.get(f"{V1}/receipts", params=bad)).status_code == status
+            nowhere = await client.get(f"{V1}/receipts", params=by_name | {"topic": "else"})
+            assert nowhere.status_code == 404
             later = await client.get(f"{V1}/receipts", params=place | {"offset": 999})
             assert (later.status_code, later.json()["code"]) == (404, "not-found")
             wrong = await client.get(f"{V1}/receipts", params=place | {"topic_id": "AAAA"})

@@ -15,8 +15,8 @@ from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
 from ledger.core.answer import TouchedSoFar, entry_json
 from ledger.core.answer_open import (
-    ChangedLeaf,
     ChangedColumn,
+    ChangedLeaf,
     ChangedLink,
     LivingSlot,
     OpenedEntry,
