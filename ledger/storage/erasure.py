@@ -172,12 +172,15 @@ class _Run:
         return await self._finish(erasure, None)
 
     async def _destroy(self, erasure: Erasure) -> None:
-        """One transaction of the vault: suppression written, rows destroyed."""
+        """One transaction of the vault: suppression written, or begun anew, rows destroyed. Suppressions whose time is
+        over go along.
+        """
         ledger, settings = self._ledger, self._settings
         living = await ledger.vault.by_key_id(each.bytes for each in erasure.key_ids)
         marks = [ledger.vault.suppression_mark(key.identifier) for key in living.values()]
         with translated():
             async with self._connection.transaction():
+                await self._connection.execute(_VAULT.unsuppress, ledger.ledger_id, marks)
                 if settings.suppression_days:
                     life = timedelta(days=settings.suppression_days)
                     await self._connection.execute(_VAULT.suppress, ledger.ledger_id, marks, life)

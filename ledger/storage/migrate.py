@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
@@ -112,11 +113,12 @@ async def _make_roles(connection: asyncpg.Connection, database: Database, logins
 async def _granted(connection: asyncpg.Connection, grant: str) -> None:
     """Grants, again where a migration beside this one changed the same row of the catalogue."""
     for _ in range(20):
-        try:
+        with suppress(
+            asyncpg.InternalServerError, asyncpg.UniqueViolationError
+        ):  # "tuple concurrently updated"
             await connection.execute(grant)
-        except (asyncpg.InternalServerError, asyncpg.UniqueViolationError):  # "tuple concurrently updated"
-            continue
-        return
+            return
+    await connection.execute(grant)
 
 
 async def _apply(connection: asyncpg.Connection, database: Database) -> list[str]:

@@ -303,3 +303,54 @@ async def test_an_entry_that_cannot_be_made_takes_no_one_along(
     assert [type(each) is Refused for each in answers] == [False, True, False, True]
     await writers.hold()
     assert len((await writers.opened.snapshot()).leaves) == 2
+
+
+async def test_a_key_that_was_read_before_the_vault_was_forgotten_is_not_cached(writers: Writers) -> None:
+    """Else an erasure between the two would leave a key that seals after it."""
+    vault = writers.ledger.vault
+    before = await vault.key_of("user:ann")
+    vault.forget()
+    admin = await asyncpg.connect(writers.opened.databases.vault_superuser_url)
+    try:
+        honest = vault._look
+        read, go_on = asyncio.Event(), asyncio.Event()
+
+        async def look(missing: dict[bytes, str]) -> Any:
+            found = await honest(missing)
+            read.set()
+            await go_on.wait()
+            return found
+
+        vault._look = look  # type: ignore[method-assign]
+        late = asyncio.create_task(vault.key_of("user:ann"))
+        await read.wait()
+        await admin.execute("DELETE FROM vault.person")
+        vault.forget()
+        go_on.set()
+        assert (await late).key_id == before.key_id
+        vault._look = honest  # type: ignore[method-assign]
+        assert (await vault.key_of("user:ann")).key_id != before.key_id
+    finally:
+        await admin.close()
+
+
+async def test_a_row_that_is_destroyed_while_it_is_made_is_made_again(writers: Writers) -> None:
+    """Nobody gets an answer without a key, nor an error that names the person."""
+    vault = writers.ledger.vault
+    admin = await asyncpg.connect(writers.opened.databases.vault_superuser_url)
+    honest = vault._create
+    made = 0
+
+    async def create(connection: Any, missing: dict[bytes, str]) -> None:
+        nonlocal made
+        made += 1
+        await honest(connection, missing)
+        if made == 1:
+            await admin.execute("DELETE FROM vault.person")
+
+    vault._create = create  # type: ignore[method-assign]
+    try:
+        assert (await vault.key_of("user:ann")).identifier == "user:ann"
+    finally:
+        await admin.close()
+    assert made == 2

@@ -197,3 +197,25 @@ async def test_nobody_to_erase_is_a_clear_error(world: World) -> None:
         with pytest.raises(BadInput, match="nothing to erase"):
             await erase(ledger, OFFICER, ANN, "case-1", settings=world.settings)
     assert await kinds(world) == []
+
+
+async def test_a_suppression_lives_anew_with_each_erasure_and_goes_when_its_time_is_over(
+    world: World,
+) -> None:
+    """It names a person in a way, if only to us: it has a limited life, which begins with the last erasure."""
+    await world.append([accessed(ANN), accessed(BEN)])
+    async with world.opened() as ledger:
+        for number, subject in enumerate((ANN, BEN)):
+            await erase(ledger, OFFICER, subject, f"case-{number}", settings=world.settings)
+        await rows(world, "UPDATE vault.suppression SET expires = now() - interval '1 day'", vault=True)
+        await world.append([accessed(ANN)])
+        returned = await ledger.vault.known(ANN)
+        assert returned is not None
+        assert not returned.after_erasure
+        await erase(ledger, OFFICER, ANN, "case-3", settings=world.settings)
+        assert len(await rows(world, "SELECT FROM vault.suppression", vault=True)) == 1
+    await world.append([accessed(ANN)])
+    async with world.opened() as ledger:
+        again = await ledger.vault.known(ANN)
+    assert again is not None
+    assert again.after_erasure

@@ -15,6 +15,9 @@ ON CONFLICT DO NOTHING
 -- name: destroy
 DELETE FROM person WHERE ledger_id = $1 AND key_id = ANY($2)
 
+-- name: unsuppress
+DELETE FROM suppression WHERE ledger_id = $1 AND (mark = ANY($2) OR expires <= clock_timestamp())
+
 -- name: suppress
 INSERT INTO suppression (ledger_id, mark, expires)
 SELECT $1, mark, clock_timestamp() + $3 FROM unnest($2::bytea[]) AS mark
