@@ -20,7 +20,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode import Service
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, start_http_server
 
 from accountability_ledger.restricted_json import canonical
 from ledger.core import own
@@ -35,6 +35,7 @@ from streams.record import Fetched, Hole
 
 if TYPE_CHECKING:
     from uuid import UUID
+    from wsgiref.simple_server import WSGIServer
 
     from ledger.core.batch import Appended
     from streams.parts import Parts
@@ -60,6 +61,7 @@ class AppendService(Service):
         self._epoch: int | None = None
         self._fenced: deque[float] = deque(maxlen=_FENCED_ALERT)
         self._producer: AIOKafkaProducer | None = None
+        self._metrics: WSGIServer | None = None
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
         self._loop_task: asyncio.Task[Any] | None = None
@@ -78,6 +80,9 @@ class AppendService(Service):
             letter_key=parts.keyring.dead_letter_key(),
             send_letters=self._send_letters,
         )
+
+        if parts.settings.worker_metrics_port is not None:
+            self._metrics, _ = start_http_server(parts.settings.worker_metrics_port, addr="127.0.0.1")
 
     async def on_stop(self) -> None:
         """Drains: the transaction under way is finished, then the lease is released. Where PostgreSQL does not
@@ -99,6 +104,9 @@ class AppendService(Service):
         await self._fetcher.close()
         await self._drop_producer()
         await self._appender.close()
+        if self._metrics is not None:
+            self._metrics.shutdown()
+            self._metrics.server_close()
 
     @Service.task
     async def _run(self) -> None:
