@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ledger.embedded.place import write_private
 from ledger.embedded.process import Running, command_line, started_at
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def held(directory: Path, part: str) -> Iterator[None]:
 
 
 def announce_api(settings: Settings, address: str) -> None:
-    """Notes where the API listens: with port 0 the settings do not say."""
-    (settings.run_directory / _API_ADDRESS).write_text(f"{address}\n", encoding="ascii")
+    """Notes where the API listens: with port 0 the settings do not say. Whoever sees the file sees all of it."""
+    write_private(settings.run_directory / _API_ADDRESS, f"{address}\n")
 
 
 def forget_api(settings: Settings) -> None:

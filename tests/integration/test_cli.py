@@ -41,6 +41,8 @@ async def test_publishing_says_what_was_sent_and_what_was_refused(
     file = _lines(
         tmp_path / "events", accessed(ANN), b"", b"{", accessed(BOB), b'{"subject":"email:secret@example.eu"}'
     )
+    assert (await ledger("publish", file)).code == 2  # there are no keys yet
+    assert (await ledger("migrate")).code == 0
     said = await ledger("publish", file, "--json")
     assert said.code == 1
     assert (said.json["lines"], said.json["published"]) == (4, 2)
