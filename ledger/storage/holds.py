@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from ledger.storage.opening import OpenLedger
 
 _SQL = load("erasure")
-_PLACED, _RELEASED = full_name("legal_hold.placed"), full_name("legal_hold.released")
+_PLACED = full_name("legal_hold.placed")
 
 
 async def holds_on(ledger: OpenLedger, keys: set[bytes]) -> set[str]:
     """The ids of the holds in force that cover these keys: a hold without subjects covers everybody."""
     with translated():
-        rows = await ledger.reader.fetch(_SQL.holds, ledger.ledger_id, [_PLACED, _RELEASED])
+        rows = await ledger.reader.fetch(_SQL.holds, ledger.ledger_id)
         seqs = list({row["seq"] for row in rows})
         subjects: dict[int, set[bytes]] = {}
         for row in await ledger.reader.fetch(_SQL.subjects_of, ledger.ledger_id, seqs):

@@ -8,11 +8,13 @@ import asyncpg
 import msgspec
 import pytest
 
+from accountability_ledger.catalog import full_name
 from ledger.core.errors import BadInput
 from ledger.core.merkle import leaf_hash, root_of
 from ledger.core.own import type_name
 from ledger.core.protocol import Protocol
 from ledger.storage.erasure import UnderHold, erase, plan
+from ledger.storage.sql import load
 from tests.world import accessed, event, registering
 
 if TYPE_CHECKING:
@@ -219,3 +221,17 @@ async def test_a_suppression_lives_anew_with_each_erasure_and_goes_when_its_time
         again = await ledger.vault.known(ANN)
     assert again is not None
     assert again.after_erasure
+
+
+async def test_holds_are_not_looked_for_in_the_whole_log(world: World) -> None:
+    connection = await asyncpg.connect(world.databases.ledger_superuser_url)
+    try:
+        await connection.execute("SET search_path TO ledger; SET enable_seqscan = off")
+        plan_of_it = await connection.fetch(f"EXPLAIN {load('erasure').holds.replace('$1', '1')}")
+    finally:
+        await connection.close()
+    (on_entry,) = [line["QUERY PLAN"] for line in plan_of_it if " on entry_s0 " in line["QUERY PLAN"]]
+    assert "Index" in on_entry
+    assert not [line for line in plan_of_it if "Filter: (type" in line["QUERY PLAN"]]
+    for short in ("legal_hold.placed", "legal_hold.released"):
+        assert full_name(short) in load("erasure").holds

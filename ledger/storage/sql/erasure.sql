@@ -16,7 +16,8 @@ SELECT e.seq, e.type, e.leaf, p.slot, p.role, p.key_id, s.blob
   FROM entry AS e
   JOIN entry_person AS p USING (ledger_id, slice, seq)
   JOIN sealed AS s USING (ledger_id, slice, seq, slot)
- WHERE e.ledger_id = $1 AND e.type = ANY($2)
+ WHERE e.ledger_id = $1
+   AND e.type IN ('org.accountability-ledger.legal_hold.placed.v1', 'org.accountability-ledger.legal_hold.released.v1')
  ORDER BY e.seq, p.slot
 
 -- name: subjects_of
