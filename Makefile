@@ -24,7 +24,7 @@ demo: .venv/installed
 	$(BIN)/python -m ledger.demo
 
 up: .venv/installed
-	$(BIN)/ledger up
+	$(BIN)/ledger up || [ $$? -eq 130 ] # Ctrl-C is how it ends
 
 test: lint unit
 
@@ -44,6 +44,7 @@ format: .venv/installed
 
 schemas: .venv/installed
 	$(BIN)/python -m accountability_ledger.schemas schemas
+	$(BIN)/python -m ledger.api.answer_shapes schemas
 
 lock:
 	.ci/lock

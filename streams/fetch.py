@@ -323,6 +323,7 @@ class Fetcher:
                 "group.id": "accountability-ledger-scan",  # required by the client; nothing is ever committed to it
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,  # else the end of a partition is told half a second late
                 "isolation.level": isolation,
                 "auto.offset.reset": "error",
             }

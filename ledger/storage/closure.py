@@ -19,7 +19,10 @@ _LINKED, _UNLINKED = full_name("identity.linked"), full_name("identity.unlinked"
 
 
 async def closure(
-    reader: asyncpg.Pool, ledger_id: int, key_ids: Iterable[bytes], known_at_ms: int | None = None
+    reader: asyncpg.Pool | asyncpg.Connection,
+    ledger_id: int,
+    key_ids: Iterable[bytes],
+    known_at_ms: int | None = None,
 ) -> set[bytes]:
     """The key ids of one person, from any of them, by the links known at `known_at_ms` (None: by now). A link applies
     whatever the time asked about; of a pair, what was said last counts, in the order of knowledge.

@@ -20,6 +20,9 @@ Role = Literal[
 TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # The driver, of a connection whose end it has read but not yet noticed: a backend that was ended while this
+    # process was stopped. The connection is dropped with it.
+    asyncpg.InternalClientError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.TransactionRollbackError,
