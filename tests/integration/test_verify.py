@@ -90,7 +90,7 @@ async def copied_ledger(whole_month: World) -> AsyncIterator[World]:
 @asynccontextmanager
 async def copies(world: World, which: tuple[str, ...]) -> AsyncIterator[World]:
     pair = world.databases
-    names = {each: f"{each}_{secrets.token_hex(6)}" for each in which}
+    names: dict[str, Any] = {each: f"{each}_{secrets.token_hex(6)}" for each in which}
     connection = await asyncpg.connect(pair.services.superuser_url("postgres"))
     try:
         for each, name in names.items():
@@ -128,7 +128,7 @@ async def test_erasure_leaves_a_log_that_holds(world: World) -> None:
     assert await problems(world, vault=True) == []
 
 
-ATTACKS = {
+ATTACKS: dict[str, tuple[list[str], list[tuple[str, int | None]]]] = {
     "edits a leaf": (
         [
             "UPDATE entry SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), '\"read\"', '\"edit\"'), 'UTF8') WHERE seq = 100"

@@ -66,9 +66,10 @@ def attacked(log: StoredLog, table: str, row: int, column: int, bit: int) -> tup
         return None
     rows[at] = with_column(rows[at], name, value)
     ordered = ("entries", "sealed", "links", "seen")
-    return name, replace(
-        log, **{table: sorted(rows, key=lambda each: each[:2]) if table in ordered else rows}
-    )
+    turned_rows: dict[str, Any] = {
+        table: sorted(rows, key=lambda each: each[:2]) if table in ordered else rows
+    }
+    return name, replace(log, **turned_rows)
 
 
 numbers = st.integers(min_value=0, max_value=10**6)

@@ -120,8 +120,9 @@ def test_checkpoints() -> None:
     by_other = sign(Checkpoint(ORIGIN, 0, root_of([])), other)
     assert problems({**files, "checkpoint": by_other.encode()}) == [("unknown-key", None)]
     assert problems(files, by_other) == [("unknown-key", None)]
+    nothing: dict[str, bytes] = {}
     with pytest.raises(BadInput):
-        verify_export({}.__getitem__, SIGNER.verifier)
+        verify_export(nothing.__getitem__, SIGNER.verifier)
 
 
 def test_checkpoint_kept_from_before_catches_another_history(log: StoredLog) -> None:

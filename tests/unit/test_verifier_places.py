@@ -145,8 +145,9 @@ def test_missing_tile_and_a_tile_too_many() -> None:
 @pytest.mark.parametrize("at", [0, 3, -1])
 def test_changed_batch(log: StoredLog, column: str, at: int) -> None:
     row = log.batches[at]
-    value = row.appended + timedelta(seconds=1) if column == "appended" else bytes(32)
-    log.batches[at] = row._replace(**{column: value})
+    value: Any = row.appended + timedelta(seconds=1) if column == "appended" else bytes(32)
+    changed: dict[str, Any] = {column: value}
+    log.batches[at] = row._replace(**changed)
     assert log.problems() == [("changed-batch", None)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -75,7 +75,7 @@ class StoredLog:
     slices: list[SliceRow] = field(default_factory=list)
 
     def chunk(self, start: int, end: int) -> Chunk:
-        def part(rows: list) -> list:
+        def part(rows: list[Any]) -> list[Any]:
             return sorted((row for row in rows if start <= row.seq < end), key=lambda row: row[:2])
 
         return Chunk(
@@ -215,7 +215,7 @@ class LogWriter:
         seen = SeenRow(0, self._random.randbytes(16), content, content) if kind == own.CONFLICT else None
         self._pending.append((entry, place, seen))
 
-    def own_entry(self, short: str, data: dict) -> None:
+    def own_entry(self, short: str, data: dict[str, Any]) -> None:
         entry = own.plain_entry(
             own.type_name(short), origin=ORIGIN, time=own.clock_text(self._now), data=data
         )
@@ -267,8 +267,17 @@ class LogWriter:
             linked = chain.link(entry, self._now)
             hashes.append(linked.hash)
             time = datetime.fromisoformat(entry.time)
-            via = (place.topic_id, place.partition, place.offset, place.received) if place else (None,) * 4
-            log.entries.append(EntryRow(linked.seq, slice_, self._now, time, entry.type, *via, linked.leaf))
+            row = EntryRow(
+                linked.seq, slice_, self._now, time, entry.type, None, None, None, None, linked.leaf
+            )
+            if place:
+                row = row._replace(
+                    topic_id=place.topic_id,
+                    partition=place.partition,
+                    offset=place.offset,
+                    received=place.received,
+                )
+            log.entries.append(row)
             for slot in linked.slots:
                 log.sealed.append(SealedRow(linked.seq, slot.slot, slice_, slot.blob))
                 log.links.append(
