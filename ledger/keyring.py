@@ -141,6 +141,16 @@ def _create(path: Path, content: bytes) -> None:
             return
     finally:
         temporary.unlink()
+        _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    """Without it a power cut could take the name of a key that rows are wrapped under already."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

@@ -107,7 +107,6 @@ class Appender:
         self._memory: _Memory | None = None
         self._clock: tuple[datetime, float] | None = None
         self._turn = asyncio.Lock()
-        self.terminated = 0
 
     async def append(self, batch: Batch, *, patience: float | None = None) -> Appended:
         """Appends a batch. Transient faults block and back off (up to 30 s between attempts); with `patience`
@@ -217,7 +216,7 @@ class Appender:
         async def end() -> None:
             other = await asyncpg.connect(self._url, timeout=10)
             try:
-                self.terminated += await end_blockers(other, connection.get_server_pid())
+                await end_blockers(other, connection.get_server_pid())
             finally:
                 other.terminate()
 

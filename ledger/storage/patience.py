@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
+from prometheus_client import Counter
 
 from ledger.storage.sql import load
 
@@ -24,6 +25,9 @@ _T = TypeVar("_T")
 _SQL = load("append")
 LOCK_PATIENCE = 5.0  # seconds
 _log = structlog.get_logger(__name__)
+ENDED = Counter(
+    "ledger_blocking_writers_ended_total", "Sessions ended because they held the head for more than 5 s"
+)
 
 
 async def patiently(waiting: Coroutine[Any, Any, _T], end_blockers: Callable[[], Awaitable[None]]) -> _T:
@@ -49,5 +53,6 @@ async def end_blockers(connection: asyncpg.Connection | asyncpg.pool.PoolConnect
     """
     ended = int(await connection.fetchval(_SQL.terminate_blockers, pid))
     if ended:
+        ENDED.inc(ended)
         _log.error("append.blocking_writer_ended", ended=ended)
     return ended

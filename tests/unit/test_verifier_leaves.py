@@ -11,6 +11,7 @@ import pytest
 from ledger.core import leaf as leaf_format
 from ledger.core import own
 from ledger.core.checkpoint import Checkpoint
+from ledger.core.verifier.read_leaf import read
 from tests.unit.verifier_edits import (
     LARGE,
     SMALL,
@@ -203,3 +204,10 @@ def test_badly_damaged_log_is_judged_in_linear_time() -> None:
     assert chained.problems()[0] == ("changed-leaf", 3)
     nobody = replace(log, batches=[row._replace(root=bytes(32)) for row in log.batches])
     assert {verdict for verdict, _ in nobody.problems()} == {"bad-root"}
+
+
+def test_a_leaf_that_is_too_deep_to_read_is_a_changed_leaf() -> None:
+    """An operator must not turn a change into a crash of the verifier."""
+    for deep in (b"[" * 60_000, b"[" * 30_000 + b"]" * 30_000):
+        found = read(b'{"v":1,"event":{"data":' + deep + b"}}")
+        assert (found.leaf, found.fault) == (None, "changed-leaf")

@@ -107,7 +107,7 @@ def read(data: bytes) -> Read:
         if _encode(leaf) == data:
             _check_version_1(leaf, data)
             return Read(digest, leaf.seq, leaf.prev, leaf)
-    except (msgspec.DecodeError, _Malformed, ValueError):
+    except (msgspec.DecodeError, _Malformed, ValueError, RecursionError):
         pass
     return _explain(data, digest)
 
@@ -190,6 +190,6 @@ def _explain(data: bytes, digest: bytes) -> Read:
         _check_version_1(leaf, data)
     except _Malformed as why:
         detail = str(why)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     return Read(digest, seq, prev, None, "changed-leaf", detail)

@@ -7,9 +7,6 @@ SELECT locked.*, clock_timestamp() AS now, (SELECT max(slice) FROM slice) AS new
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
  WHERE pid = ANY(pg_blocking_pids($1)) AND pg_has_role(usesysid, 'USAGE')
 
--- name: count_terminated
-UPDATE lease SET terminated = terminated + $2 WHERE ledger_id = $1
-
 -- name: move
 UPDATE intake AS i SET next_offset = m.next, probe = m.probe
   FROM unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[]) AS m (topic_id, partition, start, next, probe)

@@ -184,7 +184,8 @@ def _event_type(short: str, data: type[act.EventData]) -> EventType:
 
     def visit(path: tuple[str, ...], extra: dict[str, Any]) -> None:
         rule: Rule = extra[RULE]
-        if registers and isinstance(rule, Registered | Vocabulary):
+        # Wholly public; what it corrects is public as well, its id included (entry-format: `event.id` stands in clear).
+        if registers and (isinstance(rule, Registered | Vocabulary) or path == ("corrects", "id")):
             rule = Public()
         fields.append(Field(path, rule))
         if CHECK in extra:

@@ -34,8 +34,7 @@ CREATE TABLE head (
 CREATE TABLE lease (
     ledger_id   integer PRIMARY KEY REFERENCES ledger,
     owner       uuid,
-    until       timestamptz NOT NULL DEFAULT '-infinity',
-    terminated  bigint NOT NULL DEFAULT 0        -- blocking writers that were ended
+    until       timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 50);
 
 -- The position in each partition of each topic, by Kafka's own id of the topic. `probe` is the keyed digest of the
@@ -238,7 +237,7 @@ GRANT SELECT ON ledger, head, lease, intake, slice, slice_start, entry, sealed, 
 GRANT INSERT ON entry, sealed, entry_person, seen, tile, batch, register, slice_start, intake TO ledger_writer;
 GRANT UPDATE (size, prev, frontier, root, seg, seg_first, seg_began, close_segment, appended, epoch, slice) ON head TO ledger_writer;
 GRANT UPDATE (next_offset, probe, retired) ON intake TO ledger_writer;
-GRANT UPDATE (owner, until, terminated) ON lease TO ledger_writer;
+GRANT UPDATE (owner, until) ON lease TO ledger_writer;
 GRANT EXECUTE ON FUNCTION advance_slice(bigint) TO ledger_writer;
 GRANT DELETE ON sealed, entry_person TO ledger_eraser;
 GRANT UPDATE (vault_epoch) ON head TO ledger_eraser;
