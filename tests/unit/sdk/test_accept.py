@@ -217,7 +217,7 @@ def test_256_persons_fit_and_257_do_not() -> None:
         ({}, {"actor": CRM}, None),
         ({}, {"justification": "because"}, "no-owner"),
         ({}, {"source_ip": "192.0.2.1"}, "no-owner"),
-        ({}, {"corrects": {"source": "crm", "id": "1"}}, "no-owner"),
+        ({}, {"corrects": {"source": "crm", "id": "1"}}, None),
         ({"correlationid": "c"}, {}, "no-owner"),
         ({"traceparent": "00-1-1-00"}, {}, "no-owner"),
         ({"dataref": "https://example.com/d"}, {}, "no-owner"),
