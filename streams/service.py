@@ -47,6 +47,7 @@ _SIZE = Gauge("ledger_log_size", "Leaves in the log")
 _STANDBY_SECONDS = 1.0
 _QUEUE = 2
 _DRAIN_SECONDS = 10.0
+_HINT_SECONDS = 1.0
 _FENCED_ALERT = 3
 
 
@@ -62,6 +63,7 @@ class AppendService(Service):
         self._fenced: deque[float] = deque(maxlen=_FENCED_ALERT)
         self._producer: AIOKafkaProducer | None = None
         self._metrics: WSGIServer | None = None
+        self._accounted: dict[tuple[str, int], int] = {}
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
         self._loop_task: asyncio.Task[Any] | None = None
@@ -179,6 +181,7 @@ class AppendService(Service):
             work += [
                 asyncio.create_task(self._read(queue), name="read"),
                 asyncio.create_task(self._write(queue), name="write"),
+                asyncio.create_task(self._commit_hints(), name="commit hints"),
             ]
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -229,6 +232,18 @@ class AppendService(Service):
             queue.task_done()
             await self._hint(result)
             await self._protocol.reach("hinted")
+
+    async def _commit_hints(self) -> None:
+        """Commits to Kafka, about once a second, how far we are: a hint for monitoring, which nothing rests on."""
+        while True:
+            await asyncio.sleep(_HINT_SECONDS)
+            if not self._accounted:
+                continue
+            accounted, self._accounted = self._accounted, {}
+            try:
+                await self._parts.topics.commit_hint(accounted)
+            except Unreachable:
+                _log.warning("worker.offsets_not_hinted")
 
     async def _renew(self) -> None:
         settings = self._parts.settings
@@ -344,6 +359,7 @@ class AppendService(Service):
 
     def _note(self, batch: Batch, result: Appended) -> None:
         self._preparer.appended(batch)
+        self._accounted |= {(move.topic, move.partition): move.end for move in batch.moves}
         _SIZE.set(result.size)
         rejected = sum(item.entry.type == own.REJECTED for item in batch.items)
         conflicts = sum(item.entry.type == own.CONFLICT for item in batch.items)

@@ -11,7 +11,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer
+from confluent_kafka.admin import AdminClient
 
 from accountability_ledger.catalog import full_name
 from ledger.core.own import CONFLICT, REJECTED, SKIPPED
@@ -251,3 +252,19 @@ async def test_a_producer_that_failed_is_replaced(world: World) -> None:
         finally:
             await service.stop()
     assert [each["type"] for each in await events(world)] == [REJECTED, REJECTED]
+
+
+async def test_kafka_is_told_how_far_the_ledger_is_as_a_hint(world: World) -> None:
+    """What watches lag in Kafka reads the group's offsets; the worker itself never does."""
+    async with world.working() as parts:
+        count = world.publish([accessed(ANN) for _ in range(30)])
+        await world.caught_up(parts)
+        admin = AdminClient({"bootstrap.servers": world.settings.kafka_bootstrap})
+        told = 0
+        async with asyncio.timeout(20):
+            while told < count:
+                await asyncio.sleep(0.1)
+                asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(parts.topics.group)])
+                found = await asyncio.to_thread(asked[parts.topics.group].result, 10)
+                told = sum(max(each.offset, 0) for each in found.topic_partitions)
+    assert told == count
