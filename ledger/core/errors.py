@@ -71,3 +71,11 @@ class InternalFault(LedgerError):  # noqa: N818
     code = "internal-fault"
     exit_code = 70
     http_status = 500
+
+
+class InvariantBroken(InternalFault):
+    """What must never happen did: halt and look before going on."""
+
+    code = "invariant-broken"
+    exit_code = 70
+    http_status = 500

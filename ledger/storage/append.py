@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import asyncpg
 import structlog
@@ -20,26 +18,24 @@ import structlog
 from ledger.core import own
 from ledger.core.batch import Appended, Batch, Item, topic_id_text
 from ledger.core.chain import Chain, Head, LinkedEntry, VariantMissing
-from ledger.core.errors import InternalFault, LedgerError, Unreachable
-from ledger.core.merkle import Frontier, leaf_hash
+from ledger.core.errors import InternalFault, InvariantBroken, LedgerError, Unreachable
+from ledger.core.merkle import Frontier
 from ledger.core.protocol import Protocol
 from ledger.storage import rows
 from ledger.storage.database import TRANSIENT, Role, connect
 from ledger.storage.patience import end_blockers, patiently
 from ledger.storage.sql import load
+from ledger.storage.tiles import store_full_tiles
+from ledger.storage.writer_memory import Memory, recall
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from ledger.core.entry import PreparedEntry
 
 _SQL = load("append")
 _CLOCK_JUMP = timedelta(seconds=5)
-_COUNTERS_LIMIT = 500_000
-_DELTA_LIMIT = (
-    20_000  # leaves of other writers that are read to catch up; behind more, it is quicker to begin anew
-)
-_TILE = 256
 _log = structlog.get_logger(__name__)
 
 
@@ -61,12 +57,6 @@ class DataRefused(InternalFault):
     code = "data-refused"
 
 
-class InvariantBroken(InternalFault):
-    """What must never happen did: halt and look before going on."""
-
-    code = "invariant-broken"
-
-
 class _OutcomeUnknown(Exception):  # noqa: N818
     """The connection was lost in COMMIT; `result` is what the batch became if the COMMIT won, and `clock` what the
     clocks showed then.
@@ -75,15 +65,6 @@ class _OutcomeUnknown(Exception):  # noqa: N818
     def __init__(self, result: Appended, clock: tuple[datetime, float]) -> None:
         self.result = result
         self.clock = clock
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What the writer remembers of the log between transactions; worthless once one aborts."""
-
-    size: int
-    counters: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    pending: list[bytes] = field(default_factory=list)  # leaf hashes behind the last full tile
 
 
 class Appender:
@@ -104,7 +85,7 @@ class Appender:
         self._role: Role = role
         self._protocol = protocol or Protocol()
         self._connection: asyncpg.Connection | None = None
-        self._memory: _Memory | None = None
+        self._memory: Memory | None = None
         self._clock: tuple[datetime, float] | None = None
         self._turn = asyncio.Lock()
 
@@ -187,8 +168,9 @@ class Appender:
                 return unknown.result
         await self._fence(connection, locked, batch)
         await self._protocol.reach("fenced")
-        memory = await self._recall(connection, locked)
-        await self._count(connection, memory, batch)
+        before, self._memory = self._memory, None
+        memory = await recall(connection, self._ledger_id, locked["size"], before)
+        await memory.count(connection, self._ledger_id, batch)
         jump, clock = self._clock_jump(locked["now"]), (locked["now"], time.monotonic())
         linked, chain, appended = self._link(locked, memory, batch, jump)
         root = await self._write(connection, locked, memory, batch, linked, chain.head(), appended)
@@ -247,43 +229,8 @@ class Appender:
         if status != f"UPDATE {len(moves)}":
             raise Fenced("The positions in Kafka are not where this batch began: another writer appended it.")
 
-    async def _recall(self, connection: asyncpg.Connection, locked: asyncpg.Record) -> _Memory:
-        """Memory that fits the head: as it was, or with what other writers appended since."""
-        size = locked["size"]
-        memory, self._memory = self._memory, None
-        if memory is None or memory.size > size or size - memory.size > _DELTA_LIMIT:
-            memory = _Memory(size=size - size % _TILE)
-        elif memory.size < size:
-            for row in await connection.fetch(_SQL.counters_since, self._ledger_id, memory.size):
-                memory.counters[row["key_id"].bytes] = (row["seg"], row["j"])
-        if memory.size < size:
-            tile_start = size - size % _TILE
-            if memory.size < tile_start:
-                memory.size, memory.pending = tile_start, []
-            for row in await connection.fetch(_SQL.leaves_since, self._ledger_id, memory.size):
-                memory.pending.append(leaf_hash(row["leaf"]))
-            memory.size = size
-        return memory
-
-    async def _count(self, connection: asyncpg.Connection, memory: _Memory, batch: Batch) -> None:
-        """Fills in the counters of the keys that the batch uses. Also of those whose rows in the vault were made for
-        it: since then another writer may have appended the person's first entry.
-        """
-        if len(memory.counters) > _COUNTERS_LIMIT:
-            memory.counters.clear()
-        wanted = {
-            slot.key.key_id
-            for item in batch.items
-            for slot in item.entry.slots
-            if slot.key.key_id not in memory.counters
-        }
-        if wanted:
-            key_ids = [UUID(bytes=each) for each in wanted]
-            for row in await connection.fetch(_SQL.counters, self._ledger_id, key_ids):
-                memory.counters[row["key_id"].bytes] = (row["seg"], row["j"])
-
     def _link(
-        self, locked: asyncpg.Record, memory: _Memory, batch: Batch, jump: timedelta | None
+        self, locked: asyncpg.Record, memory: Memory, batch: Batch, jump: timedelta | None
     ) -> tuple[list[LinkedEntry], Chain, datetime]:
         head = Head(
             size=locked["size"],
@@ -344,7 +291,7 @@ class Appender:
         self,
         connection: asyncpg.Connection,
         locked: asyncpg.Record,
-        memory: _Memory,
+        memory: Memory,
         batch: Batch,
         linked: list[LinkedEntry],
         head: Head,
@@ -367,7 +314,8 @@ class Appender:
             await connection.execute(
                 _SQL.insert_registered, ledger_id, *map(list, zip(*registered, strict=True))
             )
-        await self._tiles(connection, locked["size"], memory, [each.hash for each in linked])
+        memory.pending += [each.hash for each in linked]
+        memory.pending = await store_full_tiles(connection, ledger_id, locked["size"], memory.pending)
         if batch.retire:
             await connection.execute(_SQL.retire, ledger_id, list(batch.retire))
         for each, item in pairs:
@@ -392,32 +340,6 @@ class Appender:
             slice_,
         )
         return root
-
-    async def _tiles(
-        self, connection: asyncpg.Connection, size: int, memory: _Memory, hashes: list[bytes]
-    ) -> None:
-        """Stores the tiles that these leaf hashes fill, each with its root, and the higher ones that follow."""
-        memory.pending += hashes
-        index = size // _TILE
-        while len(memory.pending) >= _TILE:
-            full, memory.pending = memory.pending[:_TILE], memory.pending[_TILE:]
-            await self._store_tile(connection, 0, index, full)
-            index += 1
-
-    async def _store_tile(
-        self, connection: asyncpg.Connection, level: int, index: int, hashes: list[bytes]
-    ) -> None:
-        frontier = Frontier()
-        frontier.extend(hashes)
-        await connection.execute(
-            _SQL.insert_tile, self._ledger_id, level, index, b"".join(hashes), frontier.root()
-        )
-        if (index + 1) % _TILE == 0:
-            first = index + 1 - _TILE
-            found = await connection.fetch(_SQL.tile_roots, self._ledger_id, level, first, index + 1)
-            if len(found) != _TILE:
-                raise InvariantBroken("A tile below a full one is missing.")
-            await self._store_tile(connection, level + 1, first // _TILE, [row["root"] for row in found])
 
 
 async def connect_raw(url: str, role: Role) -> asyncpg.Connection:

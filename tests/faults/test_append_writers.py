@@ -18,7 +18,7 @@ from ledger.core.batch import Batch, Item
 from ledger.core.entry import prepare
 from ledger.core.errors import Unreachable
 from ledger.core.randomness import system_randomness
-from ledger.storage import append as append_module
+from ledger.storage import writer_memory
 from ledger.storage.append import Appender
 from ledger.storage.intake import Intake
 from ledger.storage.opening import open_ledger
@@ -103,8 +103,8 @@ async def test_two_writers_in_turn_keep_one_chain(
     """Whoever comes next goes on from what the other left: tiles, segments, and each key's counter. Also where the
     delta is too long to be read, and where the memory of counters is full.
     """
-    monkeypatch.setattr(append_module, "_DELTA_LIMIT", delta)
-    monkeypatch.setattr(append_module, "_COUNTERS_LIMIT", counters)
+    monkeypatch.setattr(writer_memory, "_DELTA_LIMIT", delta)
+    monkeypatch.setattr(writer_memory, "_COUNTERS_LIMIT", counters)
     draw = random.Random(seed)
     admin = await superuser(writers.opened)
     try:
