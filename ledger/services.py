@@ -28,11 +28,9 @@ class Addresses:
 
 def resolve(settings: Settings) -> Addresses:
     """The addresses of these settings; raises Unreachable where an embedded server does not run."""
-    servers = Embedded(settings.home) if settings.embedded_kafka or settings.embedded_postgres else None
-    if servers and settings.embedded_postgres and servers.postgres_pid is None:
+    servers = Embedded(settings.home) if settings.embedded_postgres else None
+    if servers and servers.postgres_pid is None:
         raise Unreachable(f"The embedded PostgreSQL does not run: {_HINT.format('postgres')}.")
-    if servers and settings.embedded_kafka and servers.kafka_pid is None:
-        raise Unreachable(f"The embedded Kafka does not run: {_HINT.format('kafka')}.")
 
     def database(url: str, migrate: str | None, name: str) -> tuple[str, str]:
         if url != EMBEDDED or servers is None:
@@ -43,5 +41,15 @@ def resolve(settings: Settings) -> Addresses:
         settings.database_url, settings.migrate_database_url, "ledger"
     )
     vault_url, migrate_vault_url = database(settings.vault_url, settings.migrate_vault_url, "vault")
-    bootstrap = servers.kafka_bootstrap if servers and settings.embedded_kafka else settings.kafka_bootstrap
+    bootstrap = kafka_bootstrap(settings)
     return Addresses(database_url, vault_url, migrate_database_url, migrate_vault_url, bootstrap)
+
+
+def kafka_bootstrap(settings: Settings) -> str:
+    """Kafka's `host:port,...` alone, for who needs no database; raises Unreachable where the embedded one is down."""
+    if not settings.embedded_kafka:
+        return settings.kafka_bootstrap
+    servers = Embedded(settings.home)
+    if servers.kafka_pid is None:
+        raise Unreachable(f"The embedded Kafka does not run: {_HINT.format('kafka')}.")
+    return servers.kafka_bootstrap

@@ -20,7 +20,7 @@ from confluent_kafka import TopicPartition as Place
 from confluent_kafka.cimpl import KafkaError as Code
 
 from ledger.core.batch import RecordPlace
-from ledger.storage.append import InvariantBroken
+from ledger.core.errors import InvariantBroken
 from streams.kafka import aiokafka_options, librdkafka_options
 from streams.prepare import probe
 from streams.record import Fetched, Hole, Record

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ledger.services import resolve
 from ledger.storage.intake import Intake
 from ledger.storage.opening import open_ledger
-from streams.topics import Topics, TopicUnfit
+from streams.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,10 +39,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Parts]:
     """Opens the ledger, makes its topics where that is allowed, and refuses topics that would break a promise."""
     addresses = resolve(settings)
     topics = Topics(settings, addresses.kafka_bootstrap)
-    if settings.create_topics if settings.create_topics is not None else settings.embedded_kafka:
-        await topics.ensure()
-    if wrong := await topics.check():
-        raise TopicUnfit(" ".join(wrong))
+    await topics.ready()
     async with open_ledger(
         settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
     ) as ledger:

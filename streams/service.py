@@ -25,9 +25,9 @@ from prometheus_client import Counter, Gauge, start_http_server
 from accountability_ledger.restricted_json import canonical
 from ledger.core import own
 from ledger.core.batch import Batch, Item
-from ledger.core.errors import LedgerError, Unreachable
+from ledger.core.errors import InvariantBroken, LedgerError, Unreachable
 from ledger.core.protocol import Protocol
-from ledger.storage.append import Appender, DataRefused, Fenced, InvariantBroken, PrepareAgain
+from ledger.storage.append import Appender, DataRefused, Fenced, PrepareAgain
 from streams.fetch import Fetcher, Recreated, TopicRecreated
 from streams.kafka import aiokafka_options
 from streams.prepare import Preparer

@@ -67,6 +67,16 @@ class Topics:
         """A topic's name without the ledger's prefix."""
         return name.removeprefix(self._settings.topic_prefix)
 
+    async def ready(self) -> None:
+        """Makes the missing topics where that is allowed (by default for embedded Kafka alone); raises TopicUnfit,
+        which says which are missing or break a promise, before a client waits for them in vain.
+        """
+        allowed = self._settings.create_topics
+        if self._settings.embedded_kafka if allowed is None else allowed:
+            await self.ensure()
+        if wrong := await self.check():
+            raise TopicUnfit(" ".join(wrong))
+
     async def ensure(self) -> list[str]:
         """Makes the topics that are missing; their names."""
         return await asyncio.to_thread(_reported, self._ensure)

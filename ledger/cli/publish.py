@@ -16,14 +16,13 @@ from ledger.cli.progress import reported
 from ledger.cli.publishing import publish
 from ledger.core.errors import BadInput
 from ledger.keyring import Keyring
-from ledger.services import resolve
-from streams.topics import Topics, TopicUnfit
+from ledger.services import kafka_bootstrap
+from streams.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-    from ledger.settings import Settings
 
 _FILE = Annotated[str, typer.Argument(metavar="FILE", help="CloudEvents as NDJSON; `-` for stdin.")]
 _SHOWN_REFUSALS = 20
@@ -41,17 +40,6 @@ def lines_of(file: str) -> Iterator[IO[bytes]]:
         raise BadInput(f"FILE cannot be read ({error.strerror}): give NDJSON, or `-` for stdin.") from None
     with opened:
         yield opened
-
-
-async def _topics_ready(settings: Settings, bootstrap: str) -> None:
-    """Makes the topics where that is allowed, as the worker does; else says which are missing, before a client waits
-    for them in vain.
-    """
-    topics = Topics(settings, bootstrap)
-    if settings.create_topics if settings.create_topics is not None else settings.embedded_kafka:
-        await topics.ensure()
-    if wrong := await topics.check():
-        raise TopicUnfit(" ".join(wrong))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,14 +64,14 @@ def add_to(app: typer.Typer) -> None:
         refused.
         """
         settings = call.settings
-        addresses = resolve(settings)
-        await _topics_ready(settings, addresses.kafka_bootstrap)
-        keyring = Keyring(settings.keys_directory, settings.name, settings.origin_of(settings.name))
         with lines_of(file) as lines, reported("Publishing") as progress:
+            bootstrap = kafka_bootstrap(settings)
+            await Topics(settings, bootstrap).ready()
+            keyring = Keyring(settings.keys_directory, settings.name, settings.origin_of(settings.name))
             done = await publish(
                 lines,
                 settings,
-                addresses.kafka_bootstrap,
+                bootstrap,
                 keyring.message_key_salt,
                 raw=raw,
                 progress=progress,
