@@ -16,33 +16,48 @@ _HINT = "start it with `make up`, or `ledger embedded start {0}`"
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """Addresses as a client needs them: libpq URLs of the login, of who may migrate, and `host:port,...` of Kafka."""
+class Databases:
+    """libpq URLs of the login, and of who may migrate."""
 
     database_url: str
     vault_url: str
     migrate_database_url: str
     migrate_vault_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses(Databases):
+    """The databases, and Kafka as `host:port,...`."""
+
     kafka_bootstrap: str
 
 
 def resolve(settings: Settings) -> Addresses:
     """The addresses of these settings; raises Unreachable where an embedded server does not run."""
+    found = databases(settings)
+    return Addresses(
+        found.database_url,
+        found.vault_url,
+        found.migrate_database_url,
+        found.migrate_vault_url,
+        kafka_bootstrap(settings),
+    )
+
+
+def databases(settings: Settings) -> Databases:
+    """The databases alone, for who needs no Kafka; raises Unreachable where the embedded server does not run."""
     servers = Embedded(settings.home) if settings.embedded_postgres else None
     if servers and servers.postgres_pid is None:
         raise Unreachable(f"The embedded PostgreSQL does not run: {_HINT.format('postgres')}.")
 
-    def database(url: str, migrate: str | None, name: str) -> tuple[str, str]:
+    def urls(url: str, migrate: str | None, name: str) -> tuple[str, str]:
         if url != EMBEDDED or servers is None:
             return url, migrate or url
         return servers.login_url(name), servers.superuser_url(name)
 
-    database_url, migrate_database_url = database(
-        settings.database_url, settings.migrate_database_url, "ledger"
-    )
-    vault_url, migrate_vault_url = database(settings.vault_url, settings.migrate_vault_url, "vault")
-    bootstrap = kafka_bootstrap(settings)
-    return Addresses(database_url, vault_url, migrate_database_url, migrate_vault_url, bootstrap)
+    database_url, migrate_database_url = urls(settings.database_url, settings.migrate_database_url, "ledger")
+    vault_url, migrate_vault_url = urls(settings.vault_url, settings.migrate_vault_url, "vault")
+    return Databases(database_url, vault_url, migrate_database_url, migrate_vault_url)
 
 
 def kafka_bootstrap(settings: Settings) -> str:

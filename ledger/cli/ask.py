@@ -9,11 +9,10 @@ import typer
 
 from accountability_ledger.catalog import EVENT_TYPES
 from ledger.cli.command import Call, command
+from ledger.cli.opened import open_of
 from ledger.cli.output import Answer, View
 from ledger.cli.person import identifier
 from ledger.cli.when import period
-from ledger.services import resolve
-from ledger.storage.opening import open_ledger
 from ledger.storage.questions import Asker, actor_activity, who_accessed
 
 if TYPE_CHECKING:
@@ -110,11 +109,7 @@ async def _ask(
     cursor: str | None,
 ) -> None:
     asked = period(since, until, known_at)
-    settings = call.settings
-    addresses = resolve(settings)
-    async with open_ledger(
-        settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
-    ) as ledger:
+    async with open_of(call) as ledger:
         answer = await question(
             ledger,
             asker_of(call),

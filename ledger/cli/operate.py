@@ -9,7 +9,7 @@ from ledger.cli.command import Call, command
 from ledger.cli.doctor import examine
 from ledger.cli.output import Answer, View
 from ledger.core.errors import Unreachable
-from ledger.services import resolve
+from ledger.services import databases, resolve
 from ledger.storage.migrate import ensure_ledger, login_of, migrate
 from ledger.storage.opening import open_ledger
 from ledger.storage.status import status
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 async def set_up(settings: Settings) -> dict[str, Any]:
     """Brings both databases up to date, opens the ledger in them, makes its keys; says what was done."""
-    addresses = resolve(settings)
+    addresses = databases(settings)
     applied = {
         "ledger": await migrate(addresses.migrate_database_url, "ledger", [login_of(addresses.database_url)]),
         "vault": await migrate(addresses.migrate_vault_url, "vault", [login_of(addresses.vault_url)]),

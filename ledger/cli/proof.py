@@ -9,35 +9,25 @@ import typer
 
 from ledger.cli.ask import asker_of
 from ledger.cli.command import Call, command
+from ledger.cli.opened import open_of
 from ledger.cli.output import Answer, View
 from ledger.cli.progress import reported
 from ledger.core import own
 from ledger.core.checkpoint import tree_hash_text
 from ledger.core.errors import BadInput
-from ledger.services import resolve
 from ledger.storage.log_reader import checkpoint, export_log, inclusion
-from ledger.storage.opening import open_ledger
 from ledger.storage.own_entries import OwnEntry
 from ledger.storage.questions import Asker, sealed_of
 from ledger.storage.verify import verify
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from ledger.storage.log_reader import ExportResult
-    from ledger.storage.opening import OpenLedger
     from ledger.storage.verify import Report
 
 # What a verification says where no witness is configured, and its exit code. A ledger with witnesses configured but
 # without their quorum is inconclusive (5); one without any witness cannot be asked for a quorum.
 UNWITNESSED = "unwitnessed: no witness is configured"
 UNWITNESSED_EXIT = 0
-
-
-def open_of(call: Call) -> AbstractAsyncContextManager[OpenLedger]:
-    """The ledger of this call, opened."""
-    settings, addresses = call.settings, resolve(call.settings)
-    return open_ledger(settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory)
 
 
 def add_to(app: typer.Typer) -> None:

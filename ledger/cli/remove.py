@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.cli.command import Call, command
+from ledger.cli.opened import open_of
 from ledger.cli.output import Answer, View
 from ledger.cli.person import identifier
 from ledger.core import own
 from ledger.core.errors import BadInput
-from ledger.services import resolve
 from ledger.storage.erasure import erase, plan
-from ledger.storage.opening import open_ledger
 
 if TYPE_CHECKING:
     from ledger.storage.erasure import Erased, Plan
@@ -50,10 +49,7 @@ def add_to(app: typer.Typer) -> None:
             raise BadInput("An erasure belongs to a case: give --case.")
         person = identifier(subject, subject_file)
         settings = call.settings
-        addresses = resolve(settings)
-        async with open_ledger(
-            settings.name, addresses.database_url, addresses.vault_url, settings.keys_directory
-        ) as ledger:
+        async with open_of(call) as ledger:
             if dry_run:
                 call.output.show(_planned(await plan(ledger, person, settings)))
                 return
