@@ -250,6 +250,19 @@ async def test_another_name_is_no_ledger(ledger: CommandLine) -> None:
     assert (await ledger("status", "--ledger", "other", "--json")).json["ledger"] == "other"
 
 
+async def test_questions_and_proofs_are_answered_while_kafka_is_down(
+    ledger: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.append([accessed(ANN)])
+    monkeypatch.setenv("LEDGER_KAFKA_BOOTSTRAP", "embedded")  # none runs in this world
+    said = await ledger("who-accessed", ANN, "--json")
+    assert said.code == 0, said.err
+    assert len(said.json["entries"]) == 1
+    assert (await ledger("prove", "0", "--json")).code == 0
+    assert (await ledger("verify", "--json")).code == 0
+    assert (await ledger("status", "--json")).code == 3
+
+
 async def test_servers_that_do_not_answer_end_a_command_with_3(
     ledger: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
