@@ -70,7 +70,10 @@ async def send_events(
         results.append(_result(index, each, place, entry, parts))
     committed = wait and all(each is not None for each in found)
     headers = {"preference-applied": "wait"} if wait else {}
-    return Response(EventResults(results), status_code=201 if committed else 202, headers=headers)
+    answer = EventResults(results)
+    if committed and len(results) == 1:
+        answer = EventResults(results, seq=results[0].seq, receipt=results[0].receipt)
+    return Response(answer, status_code=201 if committed else 202, headers=headers)
 
 
 @get("/v1/ledgers/{ledger:str}/receipts", summary="The receipt of a Kafka record")

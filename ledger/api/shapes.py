@@ -50,9 +50,13 @@ class RecordReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EventResults(Struct, frozen=True):
-    """One result an event, in the order in which they were sent."""
+    """One result an event, in the order in which they were sent. Of one event alone that was waited for, `seq` and
+    `receipt` stand here too.
+    """
 
     results: list[EventResult]
+    seq: int | UnsetType = UNSET
+    receipt: str | UnsetType = UNSET
 
 
 class Readiness(Struct, frozen=True):

@@ -85,6 +85,7 @@ async def test_events_go_in_and_their_places_come_out(world: World) -> None:
         answer = await client.post(f"{V1}/events", content=one, headers=ONE | WAIT)
         (result,) = answer.json()["results"]
         assert (answer.status_code, result["ok"], result["outcome"]) == (201, True, "appended")
+        assert (answer.json()["seq"], answer.json()["receipt"]) == (result["seq"], result["receipt"])
         verifier = parts.ledger.keyring.receipt_signer.verifier
         receipt = answer_receipt.read(result["receipt"], verifier)
         stored = await parts.ledger.reader.fetchrow("SELECT leaf FROM entry WHERE seq = $1", result["seq"])
