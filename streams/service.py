@@ -64,6 +64,7 @@ class AppendService(Service):
         self._producer: AIOKafkaProducer | None = None
         self._metrics: WSGIServer | None = None
         self._accounted: dict[tuple[str, int], int] = {}
+        self._progressed = False
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
         self._loop_task: asyncio.Task[Any] | None = None
@@ -139,10 +140,11 @@ class AppendService(Service):
                     await self.sleep(_STANDBY_SECONDS)
                     continue
                 await self._claim_and_read()
-                pause = 0.1
             except (TopicRecreated, PrepareAgain):
                 pass
             except (Fenced, Unreachable) as error:
+                if self._progressed:  # a fault long after the last one is a first one
+                    pause, self._progressed = 0.1, False
                 if isinstance(error, Fenced):
                     self._note_fenced()
                 else:
@@ -359,6 +361,7 @@ class AppendService(Service):
 
     def _note(self, batch: Batch, result: Appended) -> None:
         self._preparer.appended(batch)
+        self._progressed = True
         self._accounted |= {(move.topic, move.partition): move.end for move in batch.moves}
         _SIZE.set(result.size)
         rejected = sum(item.entry.type == own.REJECTED for item in batch.items)
