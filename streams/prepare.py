@@ -16,6 +16,7 @@ from accountability_ledger.errors import Refused
 from ledger.core import base64url, own
 from ledger.core.batch import Batch, Duplicate, Item, Move, SeenKey
 from ledger.core.entry import Draft, PersonKey, draft, fits, prepare
+from ledger.core.identity import identity_digest
 from ledger.core.randomness import RandomBytes, system_randomness
 from ledger.core.registered import RegisteredKeys, registrations
 from streams import dead_letters
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _SALT_BYTES = 16
 _CONFLICT = "conflict"
 _INTRODUCED_LIMIT = 500_000
-_OTHER_ID = b"\xff" * 6
 # A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
 # this, no event can exceed the limit.
 _SURELY_SMALL = 1500
@@ -47,26 +47,9 @@ def probe(dedup_key: bytes, value: bytes | None) -> bytes:
 
 
 def seen_key(dedup_key: bytes, event: Event) -> SeenKey:
-    """The two keyed digests of an event. The first begins with the 48-bit time of a UUIDv7 id, so that the index
-    over it grows at its right edge; ids of other forms go to a range of their own.
-    """
-    source, identity = event.attributes["source"].encode(), event.attributes["id"]
-    head = uuid7_time(identity) or _OTHER_ID
-    keyed = hmac.digest(dedup_key, source + b"\x00" + identity.encode(), "sha256")[:10]
-    return SeenKey(head + keyed, hmac.digest(dedup_key, event.canonical, "sha256")[:16])
-
-
-def uuid7_time(identity: str) -> bytes | None:
-    """The first six bytes of a UUIDv7 in its usual text form (RFC 9562), or None for any other id."""
-    if len(identity) != 36 or identity[14] != "7" or identity[19] not in "89abAB":
-        return None
-    digits = identity.replace("-", "")
-    if len(digits) != 32 or any(identity[at] != "-" for at in (8, 13, 18, 23)):
-        return None
-    try:
-        return bytes.fromhex(digits)[:6]
-    except ValueError:
-        return None
+    """The two keyed digests of an event: of its identity, and of its content."""
+    identity = identity_digest(dedup_key, event.attributes["source"], event.attributes["id"])
+    return SeenKey(identity, hmac.digest(dedup_key, event.canonical, "sha256")[:16])
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from ledger.core.identity import identity_digest
 from ledger.core.tag import tag
-from ledger.core.verifier.living import Living, identity_digest
+from ledger.core.verifier.living import Living
 from ledger.core.verifier.read_leaf import hash_text
 from ledger.keyring import KeyringFault
 from ledger.storage.database import connect

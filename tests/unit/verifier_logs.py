@@ -16,11 +16,12 @@ from ledger.core import own
 from ledger.core.batch import RecordPlace, topic_id_text
 from ledger.core.chain import Chain, Head
 from ledger.core.entry import Draft, PersonKey, SealedValue, prepare
+from ledger.core.identity import identity_digest
 from ledger.core.merkle import Frontier, leaf_hash
 from ledger.core.seal import derive_seal_key
 from ledger.core.tag import derive_tag_key
 from ledger.core.tile import TileEdge
-from ledger.core.verifier.living import Living, identity_digest
+from ledger.core.verifier.living import Living
 from ledger.core.verifier.log import LogVerifier
 from ledger.core.verifier.read_leaf import hash_text
 from ledger.core.verifier.stored import (

@@ -4,7 +4,6 @@ said to be of. Persons whose keys are destroyed are passed over.
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -122,24 +121,3 @@ class Living:
             return  # nobody who could open it is left
         if seen[0].id_digest != self._identity(str(source), event_id):
             self._findings.add("changed-seen", seq, "The row of the event seen is that of another event.")
-
-
-def identity_digest(dedup_key: bytes, source: str, event_id: str) -> bytes:
-    """The keyed digest of an event's identity (entry-format, "Accepting an event"), 16 bytes: the 48-bit time of a
-    UUIDv7 id, or six bytes ff, and ten bytes of HMAC-SHA256(dedup key, source 0x00 id).
-    """
-    keyed = hmac.digest(dedup_key, source.encode() + b"\x00" + event_id.encode(), "sha256")
-    return (_uuid7_time(event_id) or b"\xff" * 6) + keyed[:10]
-
-
-def _uuid7_time(event_id: str) -> bytes | None:
-    """The time of a UUIDv7 in its usual text form (RFC 9562 section 5.7), None for any other id."""
-    if len(event_id) != 36 or event_id[14] != "7" or event_id[19] not in "89abAB":
-        return None
-    digits = event_id.replace("-", "")
-    if len(digits) != 32 or any(event_id[at] != "-" for at in (8, 13, 18, 23)):
-        return None
-    try:
-        return bytes.fromhex(digits)[:6]
-    except ValueError:
-        return None
