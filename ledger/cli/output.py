@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import os
 import re
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ledger.core.answer_csv import csv_text, defused
 from ledger.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # What JSON leaves alone and a terminal may obey: DEL, the C1 controls, and what turns the direction of text.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_AS = "\N{REPLACEMENT CHARACTER}"
 _WIDTH_WITHOUT_TERMINAL = 160
 
@@ -76,7 +75,7 @@ class Output:
         elif self.form is Format.NDJSON:
             self.text("".join(json_text(row) for row in rows))
         elif self.form is Format.CSV:
-            self.text(csv_text(rows, answer.columns))
+            self.text(csv_text(rows, answer.columns, neutral))
         else:
             self._table(answer.view)
 
@@ -140,24 +139,12 @@ def json_text(value: Any, *, indent: bool = False) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(value, option=option).decode())
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
-    """RFC 4180, with a header; a cell that a spreadsheet would run begins with an apostrophe."""
-    names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([neutral(row.get(name)) for name in names])
-    return buffer.getvalue()
-
-
 def neutral(value: Any) -> str:
     """A value as a CSV cell. Numbers stay numbers: a minus sign is dangerous in text only."""
     text = plain(value)
     if isinstance(value, (int, float)):
         return text
-    text = "".join(each for each in text if each in "\t\r\n" or unicodedata.category(each) != "Cc")
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return defused(text, keep="\t\r\n")
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -10,20 +10,27 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _SCALARS = (str, int, float, bool, type(None))
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows under a header of every key that one of them has, in the order in which they first occur."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+def csv_text(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] = (),
+    written: Callable[[Any], str] | None = None,
+) -> str:
+    """Rows under a header: `columns`, else every key that one of them has, in the order in which they first occur.
+    `written` gives the text of a cell; `cell` by default.
+    """
+    written = written or cell
+    names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(names)
     for row in rows:
-        writer.writerow([cell(row.get(name)) for name in names])
+        writer.writerow([written(row.get(name)) for name in names])
     return buffer.getvalue()
 
 
@@ -43,5 +50,12 @@ def cell(value: Any) -> str:
         text = "; ".join(each if isinstance(each, str) else orjson.dumps(each).decode() for each in value)
     else:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    safe = "".join(each for each in text if unicodedata.category(each) not in ("Cc", "Cs"))
+    return defused(text)
+
+
+def defused(text: str, keep: str = "") -> str:
+    """Text without control characters but those of `keep`, and with an apostrophe before what a spreadsheet would
+    take for a formula.
+    """
+    safe = "".join(each for each in text if each in keep or unicodedata.category(each) not in ("Cc", "Cs"))
     return f"'{safe}" if text.startswith(_FORMULA) or safe.startswith(_FORMULA) else safe

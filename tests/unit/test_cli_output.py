@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.cli.output import Answer, Format, Output, View, csv_text, harmless, json_text, neutral
+from ledger.cli.output import Answer, Format, Output, View, harmless, json_text, neutral
+from ledger.core.answer_csv import csv_text
 from ledger.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -57,13 +58,13 @@ def test_values_become_cells(value: object, cell: str) -> None:
 
 
 def test_csv_has_a_header_and_reads_back() -> None:
-    first, second = list(csv.DictReader(io.StringIO(csv_text(ROWS))))
+    first, second = list(csv.DictReader(io.StringIO(csv_text(ROWS, written=neutral))))
     assert first == {"name": "'=1+1", "count": "-3", "tags": "a, b", "none": ""}
     assert "\x1b" not in second["name"]
 
 
 def test_csv_without_rows_still_has_its_header() -> None:
-    assert csv_text([], ("line", "reason")) == "line,reason\r\n"
+    assert csv_text([], ("line", "reason"), neutral) == "line,reason\r\n"
 
 
 @pytest.mark.parametrize("form", list(Format))
