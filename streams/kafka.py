@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from aiokafka import AIOKafkaProducer
+
 if TYPE_CHECKING:
     from ledger.settings import Settings
 
@@ -26,6 +28,18 @@ def aiokafka_options(settings: Settings, bootstrap: str) -> dict[str, Any]:
             cafile=str(settings.kafka_ssl_cafile) if settings.kafka_ssl_cafile else None
         )
     return options
+
+
+async def started_producer(settings: Settings, bootstrap: str, **more: Any) -> AIOKafkaProducer:
+    """An idempotent producer with acks=all, started; one that cannot start is stopped again and its error raised."""
+    options = aiokafka_options(settings, bootstrap)
+    producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True, **more)
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
 
 
 def librdkafka_options(settings: Settings, bootstrap: str) -> dict[str, Any]:

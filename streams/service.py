@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode import Service
 from prometheus_client import Counter, Gauge, start_http_server
@@ -29,13 +28,15 @@ from ledger.core.errors import InvariantBroken, LedgerError, Unreachable
 from ledger.core.protocol import Protocol
 from ledger.storage.append import Appender, DataRefused, Fenced, PrepareAgain
 from streams.fetch import Fetcher, Recreated, TopicRecreated
-from streams.kafka import aiokafka_options
+from streams.kafka import started_producer
 from streams.prepare import Preparer
 from streams.record import Fetched, Hole
 
 if TYPE_CHECKING:
     from uuid import UUID
     from wsgiref.simple_server import WSGIServer
+
+    from aiokafka import AIOKafkaProducer
 
     from ledger.core.batch import Appended
     from streams.parts import Parts
@@ -342,14 +343,7 @@ class AppendService(Service):
 
     async def _kafka_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
-            options = aiokafka_options(self._parts.settings, self._parts.bootstrap)
-            producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True, linger_ms=5)
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
+            self._producer = await started_producer(self._parts.settings, self._parts.bootstrap, linger_ms=5)
         return self._producer
 
     async def _drop_producer(self) -> None:

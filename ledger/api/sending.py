@@ -7,15 +7,16 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from accountability_ledger.message_key import message_key
-from streams.kafka import aiokafka_options
+from streams.kafka import started_producer
 from streams.topics import KafkaUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aiokafka import AIOKafkaProducer
 
     from accountability_ledger.accept import Event
     from ledger.settings import Settings
@@ -79,16 +80,7 @@ class Sender:
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **aiokafka_options(self._settings, self._bootstrap),
-                    client_id="accountability-ledger-api",
-                    acks="all",
-                    enable_idempotence=True,
+                self._producer = await started_producer(
+                    self._settings, self._bootstrap, client_id="accountability-ledger-api"
                 )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
             return self._producer
