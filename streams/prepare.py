@@ -122,7 +122,7 @@ class Preparer:
         for item in batch.items:
             if item.seen:
                 self._in_flight.discard(item.seen.identity)
-            self._introduced.update(slot.key.key_id for slot in item.entry.slots)
+            self._introduced.update(slot.key_id for slot in item.entry.slots)
         if len(self._introduced) > _INTRODUCED_LIMIT:
             self._introduced.clear()  # then both variants are prepared for a while
 

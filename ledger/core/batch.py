@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from uuid import UUID  # noqa: TC003 -- the structs' fields, which their decoder must find
+
+import msgspec
 
 from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from ledger.core.entry import PreparedEntry
-    from ledger.core.registered import Registration
+from ledger.core.entry import PreparedEntry  # noqa: TC001
+from ledger.core.registered import Registration  # noqa: TC001
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPlace:
+class RecordPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a record stands in Kafka, by Kafka's own id of the topic; `received` is LogAppendTime in milliseconds."""
 
     topic: str
@@ -46,8 +43,7 @@ def topic_id_text(topic_id: UUID) -> str:
     return base64url.encode(topic_id.bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class SeenKey:
+class SeenKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The two keyed digests of an event: of its identity (16 bytes) and of its content (16 bytes)."""
 
     identity: bytes
@@ -55,16 +51,14 @@ class SeenKey:
     conflict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Erasure:
+class Erasure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Key ids whose links go; `erasure_id` tells a resumed erasure that its transaction had won."""
 
     erasure_id: UUID
     key_ids: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One entry to append, with what goes beside it."""
 
     entry: PreparedEntry
@@ -74,8 +68,7 @@ class Item:
     erasure: Erasure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A record that says again what an entry says: one of this batch (`item`, its index) or an earlier one (`seq`)."""
 
     place: RecordPlace
@@ -83,8 +76,7 @@ class Duplicate:
     item: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A partition's position moves from `start` to `end`; `probe` is the keyed digest of the record before `end`."""
 
     topic: str

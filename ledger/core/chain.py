@@ -105,17 +105,14 @@ class Chain:
         slots: list[LinkedSlot] = []
         who: list[bytes] = []
         for index, slot in enumerate(entry.slots):
-            key = slot.key
-            last = self._counters.get(key.key_id)
+            last = self._counters.get(slot.key_id)
             sealed: SealedSlot | None = slot.later if last else slot.first
             if sealed is None:
                 raise VariantMissing
             j = last[1] + 1 if last and last[0] == seg else 1
-            self._counters[key.key_id] = (seg, j)
-            who.append(
-                leaf_format.encode_slot(slot.role, tag(key.tag_key, seg, j), sealed.digest, sealed.introduced)
-            )
-            slots.append(LinkedSlot(index, slot.role, key.key_id, j, sealed.blob))
+            self._counters[slot.key_id] = (seg, j)
+            who.append(leaf_format.complete_slot(sealed.head, tag(slot.tag_key, seg, j)))
+            slots.append(LinkedSlot(index, slot.role, slot.key_id, j, sealed.blob))
         leaf = leaf_format.splice(
             appended=leaf_format.encode_clock(appended),
             event=entry.event,

@@ -10,10 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from accountability_ledger import vocabulary
 from accountability_ledger.catalog import EVENT_TYPES
 from accountability_ledger.errors import Refused
 from accountability_ledger.fields import Public, Registered, Sealed, Vocabulary
+from accountability_ledger.moment import microseconds
 from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url, disclosure, leaf, seal
 
@@ -65,33 +68,32 @@ class PersonKey:
     after_erasure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SealedSlot:
-    """One variant of a slot: the blob, its digest, and the digest of the introducing disclosure, if it has one."""
+class SealedSlot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One variant of a slot: the blob, and the slot's JSON up to its tag (`leaf.slot_head`)."""
 
     blob: bytes
-    digest: bytes
-    introduced: bytes | None = None
+    head: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedSlot:
+class PreparedSlot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A slot in both variants: `first` where this leaf introduces the key, `later` where the key is known already.
-    `first` is None where the key was known when the entry was prepared.
+    `first` is None where the key was known when the entry was prepared. Of the key it holds what tags need.
     """
 
     role: str
-    key: PersonKey
+    key_id: bytes
+    tag_key: bytes
     later: SealedSlot
     first: SealedSlot | None
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedEntry:
-    """An entry without its position: canonical JSON of `event` and `via`, and the slots."""
+class PreparedEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An entry without its position: canonical JSON of `event` and `via`, and the slots. `time` is the event's, in
+    microseconds since 1970.
+    """
 
     type: str
-    time: str
+    time: int
     event: bytes
     via: bytes
     slots: tuple[PreparedSlot, ...]
@@ -243,7 +245,7 @@ def prepare(
         _slot(role, key, texts[index], known, origin, random)
         for index, (role, key, known) in enumerate(zip(roles, keys, introduced, strict=True))
     )
-    return PreparedEntry(event["type"], event["time"], encoded, via, slots)
+    return PreparedEntry(event["type"], microseconds(event["time"]), encoded, via, slots)
 
 
 def _owners(owner: str, roles: Sequence[str]) -> tuple[int, ...]:
@@ -261,19 +263,25 @@ def _slot(
     role: str, key: PersonKey, texts: list[str], known: bool, origin: str, random: RandomBytes
 ) -> PreparedSlot:
     bound_to = seal.associated_data(origin, role)
-    later = _sealed(key, texts, bound_to, random)
+    later = _sealed(role, key, texts, bound_to, random)
     if known:
-        return PreparedSlot(role, key, later, None)
+        return PreparedSlot(role, key.key_id, key.tag_key, later, None)
     person: dict[str, Any] = {"id": key.identifier, "tag_key": base64url.encode(key.tag_key)}
     if key.after_erasure:
         person["after_erasure"] = True
     introducing = disclosure.disclose(random(disclosure.SALT_BYTES), "person", person)
     digest = base64url.decode(disclosure.digest(introducing))
-    return PreparedSlot(role, key, later, _sealed(key, [*texts, introducing], bound_to, random, digest))
+    first = _sealed(role, key, [*texts, introducing], bound_to, random, digest)
+    return PreparedSlot(role, key.key_id, key.tag_key, later, first)
 
 
 def _sealed(
-    key: PersonKey, texts: list[str], bound_to: bytes, random: RandomBytes, introduced: bytes | None = None
+    role: str,
+    key: PersonKey,
+    texts: list[str],
+    bound_to: bytes,
+    random: RandomBytes,
+    introduced: bytes | None = None,
 ) -> SealedSlot:
     blob = seal.seal(key.cipher, random(seal.NONCE_BYTES), texts, bound_to)
-    return SealedSlot(blob, seal.blob_digest(blob), introduced)
+    return SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), introduced))

@@ -34,12 +34,17 @@ class MalformedLeaf(BadAnswer):
     code = "changed-leaf"
 
 
-def encode_slot(role: str, tag: bytes, blob: bytes, introduced: bytes | None) -> bytes:
-    """A person in a leaf: role, tag (32 bytes), digest of the sealed blob (32 bytes), and the digest of the
-    disclosure that introduces the key (32 bytes) where this leaf is the key's first.
+def slot_head(role: str, blob: bytes, introduced: bytes | None) -> bytes:
+    """A person in a leaf, up to the tag, which only the head's holder knows: role, digest of the sealed blob (32
+    bytes), and the digest of the disclosure that introduces the key (32 bytes) where this leaf is the key's first.
     """
     first = b'"n":"%b",' % _b64(introduced) if introduced else b""
-    return b'{%b"r":"%b","s":"%b","t":"%b"}' % (first, role.encode(), _b64(blob), _b64(tag))
+    return b'{%b"r":"%b","s":"%b","t":"' % (first, role.encode(), _b64(blob))
+
+
+def complete_slot(head: bytes, tag: bytes) -> bytes:
+    """The slot's JSON from its head and its tag (32 bytes)."""
+    return b'%b%b"}' % (head, _b64(tag))
 
 
 def splice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from accountability_ledger.moment import microseconds
 from accountability_ledger.restricted_json import canonical
 from ledger.core.entry import Draft, PreparedEntry, SealedValue
 from ledger.core.leaf import encode_clock
@@ -58,7 +59,7 @@ def plain_entry(
 ) -> PreparedEntry:
     """An entry of the ledger's own without persons: nothing is sealed, nothing has to be looked up."""
     event = {"type": kind, "source": origin, "time": time, "data": data}
-    return PreparedEntry(kind, time, canonical(event), via, ())
+    return PreparedEntry(kind, microseconds(time), canonical(event), via, ())
 
 
 def refusal(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from accountability_ledger.moment import of_microseconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     import asyncpg
 
@@ -51,11 +53,6 @@ def _chain(first: tuple[Any, ...], rest: Iterator[tuple[Any, ...]]) -> Iterator[
     yield from rest
 
 
-def event_time(text: str) -> datetime:
-    """The moment of an accepted event's `time`."""
-    return datetime.fromisoformat(text)
-
-
 def entries(
     ledger_id: int, slice_: int, appended: datetime, pairs: Sequence[Pair]
 ) -> Iterator[tuple[Any, ...]]:
@@ -72,7 +69,7 @@ def entries(
             slice_,
             linked.seq,
             appended,
-            event_time(prepared.time),
+            of_microseconds(prepared.time),
             prepared.type,
             *via,
             linked.leaf,
@@ -88,7 +85,7 @@ def sealed(ledger_id: int, slice_: int, linked: Sequence[LinkedEntry]) -> Iterat
 def links(ledger_id: int, slice_: int, linked: Sequence[LinkedEntry]) -> Iterator[tuple[Any, ...]]:
     for each in linked:
         if each.slots:
-            time = event_time(each.prepared.time)
+            time = of_microseconds(each.prepared.time)
             for slot in each.slots:
                 key_id = UUID(bytes=slot.key_id)
                 yield ledger_id, slice_, key_id, each.seg, slot.j, each.seq, slot.slot, slot.role, time

@@ -38,10 +38,10 @@ class Memory:
         if len(self.counters) > _COUNTERS_LIMIT:
             self.counters.clear()
         wanted = {
-            slot.key.key_id
+            slot.key_id
             for item in batch.items
             for slot in item.entry.slots
-            if slot.key.key_id not in self.counters
+            if slot.key_id not in self.counters
         }
         if wanted:
             key_ids = [UUID(bytes=each) for each in wanted]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from msgspec import structs
 
 import streams.fetch
 from ledger.storage.append import Appender
@@ -76,7 +77,7 @@ def no_dedup() -> None:
 
     async def prepare(self: Preparer, *arguments: Any, **more: Any) -> Batch:
         batch = await honest(self, *arguments, **more)
-        return replace(batch, items=tuple(replace(item, seen=None) for item in batch.items))
+        return replace(batch, items=tuple(structs.replace(item, seen=None) for item in batch.items))
 
     async def known(self: Preparer, judged: Any) -> dict[bytes, dict[bytes, int]]:
         return {}

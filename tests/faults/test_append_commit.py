@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from msgspec import structs
 from prometheus_client import REGISTRY
 
 from ledger.core import own
@@ -300,7 +301,7 @@ async def test_a_position_that_is_not_where_the_batch_began_fences(
         with pytest.raises(Fenced):
             await appender.append(appended)
         with pytest.raises(Fenced):
-            await appender.append(batch("b", moves=(replace(moved, start=6, end=7),)))
+            await appender.append(batch("b", moves=(structs.replace(moved, start=6, end=7),)))
         position = await admin.fetchval("SELECT next_offset FROM ledger.intake")
     finally:
         await admin.close()

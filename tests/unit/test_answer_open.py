@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from accountability_ledger.accept import accept
+from accountability_ledger.moment import of_microseconds
 from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
 from ledger.core.answer import TouchedSoFar, entry_json
@@ -68,7 +69,7 @@ class Log:
             random=system_randomness(),
         )
         linked = self._chain.link(prepared, NOW)
-        time = datetime.fromisoformat(prepared.time)
+        time = of_microseconds(prepared.time)
         stored = StoredEntry(
             linked.seq,
             NOW,

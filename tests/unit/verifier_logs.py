@@ -10,6 +10,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from accountability_ledger.moment import of_microseconds
 from accountability_ledger.restricted_json import canonical
 from ledger.core import leaf as leaf_format
 from ledger.core import own
@@ -267,7 +268,7 @@ class LogWriter:
         for entry, place, seen in self._pending:
             linked = chain.link(entry, self._now)
             hashes.append(linked.hash)
-            time = datetime.fromisoformat(entry.time)
+            time = of_microseconds(entry.time)
             row = EntryRow(
                 linked.seq, slice_, self._now, time, entry.type, None, None, None, None, linked.leaf
             )

@@ -24,7 +24,7 @@ from ledger.core.merkle import leaf_hash
 from ledger.core.registered import RegisteredKeys, registrations
 from ledger.core.seal import SealBroken, associated_data, unseal
 from ledger.example.month import generate
-from tests.unit.entry.persons import ORIGIN, VIA, as_sent, key_of, linked, opened, prepared
+from tests.unit.entry.persons import ORIGIN, VIA, as_sent, key_of, linked, opened, prepared, unsealed
 from tests.unit.sdk.samples import complete, encoded, event, smallest
 
 if TYPE_CHECKING:
@@ -136,11 +136,8 @@ def test_without_a_subject_the_next_one_owns(present: list[str], owners: list[st
     one = linked_one(draft(accepted, Everything()))
     holders = {
         slot.role
-        for slot, planned in zip(one.slots, one.prepared.slots, strict=True)
-        if any(
-            parse_disclosure(text).name == "data.recording_id"
-            for text in unseal(planned.key.cipher, slot.blob, associated_data(ORIGIN, slot.role))
-        )
+        for slot in one.slots
+        if any(parse_disclosure(text).name == "data.recording_id" for text in unsealed(slot))
     }
     assert holders == set(owners)
 

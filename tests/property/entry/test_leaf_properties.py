@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accountability_ledger.restricted_json import MAX_INTEGER, canonical
-from ledger.core.leaf import ROLES, decode_clock, encode_clock, encode_slot, largest, parse, splice
+from ledger.core.leaf import (
+    ROLES,
+    complete_slot,
+    decode_clock,
+    encode_clock,
+    largest,
+    parse,
+    slot_head,
+    splice,
+)
 from ledger.core.merkle import leaf_hash
 
 KEYS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
@@ -48,7 +57,7 @@ def test_a_spliced_leaf_is_its_own_canonical_form_and_within_its_bound(
         seg=seg,
         seq=seq,
         via=canonical(via),
-        who=b",".join(encode_slot(*slot) for slot in slots),
+        who=b",".join(complete_slot(slot_head(role, blob, first), tag) for role, tag, blob, first in slots),
     )
     parsed = parse(leaf)
     assert rfc8785.dumps(parsed) == leaf

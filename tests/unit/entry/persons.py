@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accountability_ledger.accept import Event
-    from ledger.core.chain import LinkedEntry
+    from ledger.core.chain import LinkedEntry, LinkedSlot
     from ledger.core.entry import Draft, PersonKey, PreparedEntry
 
 ORIGIN = "ledger.example/log/main"
@@ -26,16 +26,20 @@ EMPTY = Head(
     size=0, prev=leaf.FIRST_PREV, frontier=Frontier(), seg=0, seg_first=0, seg_began=None, appended=None
 )
 
+_CIPHERS: dict[bytes, AESGCM] = {}
+
 
 def key_of(identifier: str) -> PersonKey:
     """The key of a person whose secret is the hash of the identifier: never do this outside a test."""
     secret = hashlib.sha256(identifier.encode()).digest()
-    return entry.PersonKey(
+    made = entry.PersonKey(
         key_id=hashlib.sha256(secret).digest()[:16],
         identifier=identifier,
         tag_key=tag.derive_tag_key(secret),
         cipher=AESGCM(seal.derive_seal_key(secret)),
     )
+    _CIPHERS[made.key_id] = made.cipher
+    return made
 
 
 def prepared(drafted: Draft, *, introduced: bool = False, via: bytes = VIA) -> PreparedEntry:
@@ -57,14 +61,18 @@ def linked(entries: Iterable[PreparedEntry], appended: datetime, head: Head = EM
     return [chain.link(each, appended) for each in entries]
 
 
+def unsealed(slot: LinkedSlot) -> list[str]:
+    """The disclosures in a slot's blob."""
+    return seal.unseal(_CIPHERS[slot.key_id], slot.blob, seal.associated_data(ORIGIN, slot.role))
+
+
 def opened(one: LinkedEntry, owners: Iterable[str] | None = None) -> tuple[dict[str, Any], dict[int, str]]:
     """The event and the identities that the blobs of these owners disclose; of all by default."""
     wanted = None if owners is None else {key_of(owner).key_id for owner in owners}
     texts: dict[str, None] = {}
-    for slot, planned in zip(one.slots, one.prepared.slots, strict=True):
+    for slot in one.slots:
         if wanted is None or slot.key_id in wanted:
-            bound_to = seal.associated_data(ORIGIN, slot.role)
-            texts |= dict.fromkeys(seal.unseal(planned.key.cipher, slot.blob, bound_to))
+            texts |= dict.fromkeys(unsealed(slot))
     shown = [text for text in texts if disclosure.parse(text).name != "person"]
     return disclosure.open_event(leaf.parse(one.leaf), shown)
 
