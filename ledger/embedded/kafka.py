@@ -15,6 +15,7 @@ from ledger.embedded.errors import EmbeddedError
 from ledger.embedded.server import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ledger.embedded.place import Place
@@ -69,9 +70,13 @@ class Kafka(Server):
     stop_signal = signal.SIGTERM  # ends with 143, which is a clean end for a JVM
     stop_seconds = 30.0
 
-    def __init__(self, place: Place, sources: Sources) -> None:
+    def __init__(self, place: Place, sources: Sources, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(place)
         self._sources = sources
+        # Of two lines for one setting the later one holds.
+        self._properties = _PROPERTIES + "".join(
+            f"{name}={value}\n" for name, value in (settings or {}).items()
+        )
         self._data = place.data / "kafka"
 
     @property
@@ -92,7 +97,8 @@ class Kafka(Server):
         controller_port = process.free_port(state.get("controller_port"), frozenset({port}))
         configuration = self._place.run / "kafka.properties"
         configuration.write_text(
-            _PROPERTIES.format(port=port, controller_port=controller_port, data=self._data), encoding="utf-8"
+            self._properties.format(port=port, controller_port=controller_port, data=self._data),
+            encoding="utf-8",
         )
         logging = self._place.run / "kafka.log4j2.properties"
         logging.write_bytes(

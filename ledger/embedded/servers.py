@@ -23,13 +23,20 @@ class Embedded:
     Servers that already run are used as they are. Unless started detached they end with this process, however it
     ends. As a context manager it starts both, and on leaving stops those that it started.
 
-    `postgres_settings` adds to or replaces settings of `postgresql.conf`, for example for a benchmark.
+    `postgres_settings` adds to or replaces settings of `postgresql.conf`, for example for a benchmark; `kafka_settings`
+    those of `server.properties`, where `{port}` and `{controller_port}` stand for the ports that are taken.
     """
 
-    def __init__(self, root: Path, *, postgres_settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        postgres_settings: Mapping[str, str] | None = None,
+        kafka_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._place = Place(root)
         sources = Sources.from_environment(os.environ, fallback_cache=self._place.data / "cache")
-        self._kafka = Kafka(self._place, sources)
+        self._kafka = Kafka(self._place, sources, kafka_settings)
         self._postgres = Postgres(self._place, postgres_settings)
         self._started: set[str] = set()
 
