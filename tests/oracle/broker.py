@@ -6,7 +6,8 @@ import hashlib
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import (
@@ -22,7 +23,9 @@ from confluent_kafka.admin import AdminClient
 from tests.oracle.observed import Partition, Record, topic_id_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tests.oracle.evidence import Evidence
 
 _SECONDS = 30.0
 
@@ -56,23 +59,71 @@ def topics(bootstrap: str, names: Iterable[str]) -> list[Topic]:
 
 def read_again(bootstrap: str, names: Iterable[str]) -> list[Partition]:
     """Every partition of the topics, whole. The producers must have ended: what is written meanwhile is not read."""
+    committed: dict[tuple[str, int], dict[int, Record]] = defaultdict(dict)
+    visible: dict[tuple[str, int], set[int]] = defaultdict(set)
+
+    def take(slot: tuple[str, int], message: Any) -> None:
+        record = _record(message)
+        committed[slot][record.offset] = record
+
+    found = _both(bootstrap, names, take, lambda slot, offset: visible[slot].add(offset))
+    return [
+        replace(
+            each,
+            records=committed[each.topic, each.partition],
+            aborted=frozenset(
+                visible[each.topic, each.partition] - committed[each.topic, each.partition].keys()
+            ),
+        )
+        for each in found
+    ]
+
+
+def observe(bootstrap: str, names: Iterable[str], evidence: Evidence) -> None:
+    """The same into `evidence`, record by record, for topics that do not fit in memory."""
+    names = list(names)
+    ids = {topic.name: topic.topic_id for topic in topics(bootstrap, names)}
+
+    def take(slot: tuple[str, int], message: Any) -> None:
+        evidence.add_record((ids[slot[0]], slot[1]), _record(message))
+
+    def see(slot: tuple[str, int], offset: int) -> None:
+        evidence.add_visible((ids[slot[0]], slot[1]), offset)
+
+    for partition in _both(bootstrap, names, take, see):
+        evidence.add_partition(partition)
+
+
+def _both(
+    bootstrap: str,
+    names: Iterable[str],
+    take: Callable[[tuple[str, int], Any], None],
+    see: Callable[[tuple[str, int], int], None],
+) -> list[Partition]:
+    """The partitions without their records, which `take` is given; `see` hears of each offset that shows uncommitted."""
     found = topics(bootstrap, names)
     slots = [(topic, number) for topic in found for number in range(topic.partitions)]
-    committed = _read(bootstrap, slots, "read_committed")
-    uncommitted = _read(bootstrap, slots, "read_uncommitted")
-    partitions = []
-    for topic, number in slots:
-        start, end, records = committed[topic.name, number]
-        _, _, visible = uncommitted[topic.name, number]
-        aborted = frozenset(visible.keys() - records.keys())
-        partitions.append(Partition(topic.name, topic.topic_id, number, start, end, records, aborted))
-    return partitions
+    bounds = _read(bootstrap, slots, "read_committed", take)
+    _read(bootstrap, slots, "read_uncommitted", lambda slot, message: see(slot, int(message.offset())))
+    return [
+        Partition(topic.name, topic.topic_id, number, *bounds[topic.name, number], records={})
+        for topic, number in slots
+    ]
+
+
+def _record(message: Any) -> Record:
+    return record_of(
+        int(message.offset()), int(message.timestamp()[1]), message.value(), message.headers() or []
+    )
 
 
 def _read(
-    bootstrap: str, slots: Sequence[tuple[Topic, int]], isolation: str
-) -> dict[tuple[str, int], tuple[int, int, dict[int, Record]]]:
-    """(start, end, records by offset) of each partition at this isolation level."""
+    bootstrap: str,
+    slots: Sequence[tuple[Topic, int]],
+    isolation: str,
+    take: Callable[[tuple[str, int], Any], None],
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """Gives every message at this isolation level to `take`; the bounds (start, end) of each partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -83,15 +134,18 @@ def _read(
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 10,  # else the end of each partition is told half a second late
             "check.crcs": True,
+            "queued.min.messages": 20_000,
+            "queued.max.messages.kbytes": 16_384,
         }
     )
     try:
-        found: dict[tuple[str, int], tuple[int, int, dict[int, Record]]] = {}
+        bounds: dict[tuple[str, int], tuple[int, int]] = {}
         for topic, number in slots:
-            start, end = consumer.get_watermark_offsets(TopicPartition(topic.name, number), timeout=_SECONDS)
-            found[topic.name, number] = start, end, {}
+            bounds[topic.name, number] = consumer.get_watermark_offsets(
+                TopicPartition(topic.name, number), timeout=_SECONDS
+            )
         consumer.assign([TopicPartition(topic.name, number, OFFSET_BEGINNING) for topic, number in slots])
-        unread = set(found)
+        unread = set(bounds)
         silent_since = time.monotonic()
         while unread:
             # It waits out its time unless it gets as many as it asks for, so both are small.
@@ -107,14 +161,12 @@ def _read(
                 slot = str(message.topic()), int(message.partition())
                 error = message.error()
                 if error is None:
-                    offset, received = int(message.offset()), int(message.timestamp()[1])
-                    record = record_of(offset, received, message.value(), message.headers() or [])
-                    found[slot][2][offset] = record
+                    take(slot, message)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     unread.discard(slot)
                 else:
                     raise KafkaException(error)
-        return found
+        return bounds
     finally:
         consumer.close()
 

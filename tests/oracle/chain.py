@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle.observed import Finding, Head
-from tests.oracle.rfc6962 import leaf_hash, roots_at
+from tests.oracle.rfc6962 import Roots, leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,21 +27,47 @@ def parse(leaf: bytes) -> dict[str, Any] | None:
     return parsed
 
 
-def check_links(leaves: Sequence[bytes], parsed: Sequence[dict[str, Any] | None]) -> Iterator[Finding]:
-    """Each leaf against the one before it."""
-    before = bytes(32)
-    last: dict[str, Any] | None = None
-    for place, (leaf, entry) in enumerate(zip(leaves, parsed, strict=True)):
+class Chain:
+    """Takes leaf by leaf, each against the one before it; then the heads over them. `head` is the final one, `claimed`
+    those of the batches, `watched` those that a watcher saw, in time order.
+    """
+
+    def __init__(self, head: Head, claimed: Sequence[Head], watched: Sequence[Head]) -> None:
+        self._head, self._claimed, self._watched = head, claimed, watched
+        self._roots = Roots({head.size, *(each.size for each in (*claimed, *watched))})
+        self._before = bytes(32)
+        self._last: dict[str, Any] | None = None
+
+    def take(self, leaf: bytes, entry: dict[str, Any] | None) -> Iterator[Finding]:
+        place = self._roots.size
         if entry is None:
             yield Finding("bad-leaf", "the leaf is not the canonical object of version 1", place)
         else:
             if entry["seq"] != place:
                 yield Finding("sequence", f"the leaf says seq {entry['seq']}", place)
-            if entry["prev"] != base64.urlsafe_b64encode(before).rstrip(b"=").decode():
+            if entry["prev"] != base64.urlsafe_b64encode(self._before).rstrip(b"=").decode():
                 yield Finding("broken-link", "prev is not the hash of the leaf before", place)
-            yield from _check_rising(place, entry, last)
-            last = entry
-        before = leaf_hash(leaf)
+            yield from _check_rising(place, entry, self._last)
+            self._last = entry
+        self._before = leaf_hash(leaf)
+        self._roots.add(self._before)
+
+    def check_heads(self) -> Iterator[Finding]:
+        """Called when all leaves were taken."""
+        roots, head = self._roots.found, self._head
+        if head.size != self._roots.size:
+            yield Finding("size", f"the head says {head.size} leaves, there are {self._roots.size}")
+        if roots.get(head.size) != head.root:
+            yield Finding("bad-root", f"the head's root over {head.size} leaves is not theirs")
+        for each in self._claimed:
+            if roots.get(each.size) != each.root:
+                yield Finding("not-a-prefix", f"the batch's head of size {each.size} is no prefix of the log")
+        for each in self._watched:
+            if roots.get(each.size) != each.root:
+                yield Finding("not-a-prefix", f"the watched head of size {each.size} is no prefix of the log")
+        for earlier, later in itertools.pairwise(self._watched):
+            if later.size < earlier.size:
+                yield Finding("head-went-back", f"the watched head went from {earlier.size} to {later.size}")
 
 
 def _check_rising(place: int, entry: dict[str, Any], last: dict[str, Any] | None) -> Iterator[Finding]:
@@ -55,23 +81,3 @@ def _check_rising(place: int, entry: dict[str, Any], last: dict[str, Any] | None
         yield Finding("clock-back", f"appended goes back to {entry['appended']}", place)
     if entry["seg"] - last["seg"] not in {0, 1}:
         yield Finding("segment", f"the segment goes from {last['seg']} to {entry['seg']}", place)
-
-
-def check_heads(
-    leaves: Sequence[bytes], head: Head, claimed: Sequence[Head], watched: Sequence[Head]
-) -> Iterator[Finding]:
-    """`head` is the final one, `claimed` those of the batches, `watched` those that a watcher saw, in time order."""
-    roots = roots_at(leaves, {head.size} | {each.size for each in (*claimed, *watched)})
-    if head.size != len(leaves):
-        yield Finding("size", f"the head says {head.size} leaves, there are {len(leaves)}")
-    if roots.get(head.size) != head.root:
-        yield Finding("bad-root", f"the head's root over {head.size} leaves is not theirs")
-    for each in claimed:
-        if roots.get(each.size) != each.root:
-            yield Finding("not-a-prefix", f"the batch's head of size {each.size} is no prefix of the log")
-    for each in watched:
-        if roots.get(each.size) != each.root:
-            yield Finding("not-a-prefix", f"the watched head of size {each.size} is no prefix of the log")
-    for earlier, later in itertools.pairwise(watched):
-        if later.size < earlier.size:
-            yield Finding("head-went-back", f"the watched head went from {earlier.size} to {later.size}")

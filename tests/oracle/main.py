@@ -7,14 +7,23 @@ import asyncio
 import json
 import signal
 import sys
+import threading
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.oracle import broker, database, synthetic
-from tests.oracle.check import check
-from tests.oracle.journal import read_acknowledgements, read_heads
-from tests.oracle.produce import produce
+from tests.oracle.check import Judge
+from tests.oracle.evidence import Evidence
+from tests.oracle.journal import Journal, acknowledgements, read_heads
+from tests.oracle.produce import Stream, produce
 from tests.oracle.watch import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SHOWN = 100  # findings of one code that are told; all are counted
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "produce":
         mix = synthetic.Mix(options.duplicates, options.conflicts, options.poison)
-        made = synthetic.events(options.count, options.seed, mix, options.source)
+        made = synthetic.events(options.count, options.seed, mix, options.source, options.persons)
+        if options.steered:
+            return _stream(options, made)
         acknowledged = produce(options.kafka, options.topic, made, options.journal)
         _say({"acknowledged": len(acknowledged)})
         return 0
@@ -39,23 +50,51 @@ async def _watch(source: str, ledger: str, heads: Path) -> None:
     await Watcher(source, ledger, heads).run(stop)
 
 
+def _stream(options: argparse.Namespace, made: Iterator[synthetic.Made]) -> int:
+    """Each line of standard input is a new rate, in events a second; its end is the end."""
+    stop = threading.Event()
+    with Journal(options.journal) as journal:
+        stream = Stream(options.kafka, options.topic, made, journal)
+        running = threading.Thread(target=stream.run, args=(stop,))
+        running.start()
+        for line in sys.stdin:
+            stream.rate = float(line)
+        stop.set()
+        running.join()
+    _say({"sent": stream.sent, "acknowledged": stream.acknowledged})
+    return 0
+
+
 async def _check(options: argparse.Namespace) -> int:
-    snapshot = await database.snapshot(options.database, options.ledger)
-    partitions = broker.read_again(options.kafka, options.topic)
-    acknowledged = [line for path in options.journal for line in read_acknowledgements(path)]
     watched = read_heads(options.heads) if options.heads else []
-    findings = check(snapshot, partitions, acknowledged, watched)
+    acknowledged = 0
+    with Evidence(options.evidence) as evidence:
+        async with database.view(options.database, options.ledger) as view:
+            judge, head = Judge(evidence, view.claims, watched), view.claims.head
+            await view.read_leaves(judge.take)
+        broker.observe(options.kafka, options.topic, evidence)
+        for path in options.journal:
+            for each in acknowledgements(path):
+                evidence.add_acknowledgement(each)
+                acknowledged += 1
+        counts: Counter[str] = Counter()
+        shown = []
+        for finding in judge.findings():
+            counts[finding.code] += 1
+            if counts[finding.code] <= _SHOWN:
+                shown.append(asdict(finding))
     _say(
         {
-            "ok": not findings,
-            "size": snapshot.head.size,
-            "root": snapshot.head.root.hex(),
-            "acknowledged": len(acknowledged),
+            "ok": not counts,
+            "size": head.size,
+            "root": head.root.hex(),
+            "acknowledged": acknowledged,
             "watched": len(watched),
-            "findings": [asdict(finding) for finding in findings],
+            "counts": dict(counts),
+            "findings": shown,
         }
     )
-    return 1 if findings else 0
+    return 1 if counts else 0
 
 
 def _say(answer: dict[str, object]) -> None:
@@ -73,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     producing.add_argument("--count", type=int, default=1000)
     producing.add_argument("--seed", type=int, default=1)
     producing.add_argument("--source", default=synthetic.SOURCE, help="`source` of the events")
+    producing.add_argument("--persons", type=int, default=50, help="how many persons the events are about")
+    producing.add_argument(
+        "--steered",
+        action="store_true",
+        help="produce on and on, at the rate that lines on standard input say",
+    )
     for name in ("duplicates", "conflicts", "poison"):
         producing.add_argument(f"--{name}", type=int, default=0, metavar="PER_THOUSAND")
 
@@ -88,6 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("--topic", action="append", required=True, help="each topic that feeds the ledger")
     checking.add_argument("--journal", type=Path, action="append", default=[])
     checking.add_argument("--heads", type=Path)
+    checking.add_argument(
+        "--evidence", type=Path, help="a file to be made, for a log that does not fit in memory"
+    )
     return parser
 
 

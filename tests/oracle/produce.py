@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from tests.oracle import broker
 from tests.oracle.journal import Journal, acknowledgement_line
 from tests.oracle.observed import Acknowledgement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from tests.oracle.synthetic import Made
 
 _FLUSH_SECONDS = 60.0
 _BATCH = 500
+_TICK_SECONDS = 0.02
+_CATCH_UP_SECONDS = 0.5  # what a pause of the broker kept back is not sent all at once
+_NOTHING: Iterator[Made] = iter(())
 
 
 class _Notes:
@@ -32,10 +37,16 @@ class _Notes:
         self.acknowledged: list[Acknowledgement] = []
 
     def send(self, producer: Producer, each: Made) -> None:
+        """Raises BufferError when too much waits for an answer already."""
         producer.produce(
             self._topic.name, key=each.key, value=each.value, on_delivery=partial(self._note, each)
         )
         producer.poll(0)
+
+    def taken(self) -> list[Acknowledgement]:
+        """What came since the last call."""
+        taken, self.acknowledged = self.acknowledged, []
+        return taken
 
     def _note(self, each: Made, error: Any, message: Any) -> None:
         if error is None:
@@ -102,6 +113,71 @@ def transact(
         return notes.acknowledged
     producer.abort_transaction(_FLUSH_SECONDS)
     return []
+
+
+class Stream:
+    """Produces on and on, at a rate that may be changed, while brokers come and go; nothing is kept in memory."""
+
+    def __init__(self, bootstrap: str, topic: str, made: Iterator[Made], journal: Journal) -> None:
+        self.rate = 0.0  # events a second
+        self.sent = self.acknowledged = 0
+        self._made, self._journal = made, journal
+        self._bootstrap = bootstrap
+        self._notes = _Notes(bootstrap, topic)
+        self._producer = self._fresh()
+        self._waiting: Made | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set or all is sent; then waits for the last answers."""
+        due, before = 0.0, time.monotonic()
+        while not stop.wait(_TICK_SECONDS):
+            now = time.monotonic()
+            due = min(due + self.rate * (now - before), max(1.0, self.rate * _CATCH_UP_SECONDS))
+            before = now
+            while due >= 1 and not stop.is_set():
+                if not self._send_next():
+                    break
+                due -= 1
+            if self._producer.poll(0) == 0 and self._ended:
+                break
+            self._keep()
+        self._producer.flush(_FLUSH_SECONDS)
+        self._keep()
+
+    @property
+    def _ended(self) -> bool:
+        return self._waiting is None and self._made is _NOTHING
+
+    def _send_next(self) -> bool:
+        """False when it must wait, or there is no more."""
+        if self._waiting is None:
+            self._waiting = next(self._made, None)
+            if self._waiting is None:
+                self._made = _NOTHING
+                return False
+        try:
+            self._notes.send(self._producer, self._waiting)
+        except BufferError:
+            return False
+        except (
+            KafkaException
+        ):  # fatal for an idempotent producer: what it had not got an answer for was never promised
+            self._producer.purge()
+            self._producer.flush(_FLUSH_SECONDS)
+            self._producer = self._fresh()
+            return False
+        self._waiting = None
+        self.sent += 1
+        return True
+
+    def _keep(self) -> None:
+        taken = self._notes.taken()
+        if taken:
+            self._journal.write(map(acknowledgement_line, taken))
+            self.acknowledged += len(taken)
+
+    def _fresh(self) -> Producer:
+        return _producer(self._bootstrap, **{"queue.buffering.max.messages": 20_000, "linger.ms": 20})
 
 
 def _producer(bootstrap: str, **settings: Any) -> Producer:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SOURCE = "oracle"
 TOPIC = "privacy.access"
+_REMEMBERED = (
+    10_000  # earlier events that may be repeated or contradicted; a long run must not grow with them
+)
 _POISON = (b"", b"{", b'{"id":"1","id":"2"}', b"[]", b"\xff\xfe", b'{"x":1.5}', b'"text"')
 
 
@@ -40,10 +43,19 @@ class Mix:
     poison: int = 0
 
 
-def events(count: int, seed: int, mix: Mix = Mix(), source: str = SOURCE) -> Iterator[Made]:
+def events(
+    count: int, seed: int, mix: Mix = Mix(), source: str = SOURCE, persons: int = 50
+) -> Iterator[Made]:
     """`count` values in an order that depends on the seed alone; ids and times are of now."""
     draw = random.Random(seed)
     earlier: list[tuple[bytes, dict[str, Any]]] = []
+
+    def remember(key: bytes, event: dict[str, Any]) -> None:
+        if len(earlier) < _REMEMBERED:
+            earlier.append((key, event))
+        else:
+            earlier[draw.randrange(_REMEMBERED)] = key, event
+
     for number in range(count):
         chance = draw.randrange(1000)
         key = b"%016x" % draw.getrandbits(64)
@@ -54,13 +66,13 @@ def events(count: int, seed: int, mix: Mix = Mix(), source: str = SOURCE) -> Ite
             key, event = draw.choice(earlier)
             data = {**event["data"], "record_count": number + 1_000_000}
             other = {**event, "data": data}
-            earlier.append((key, other))
+            remember(key, other)
             yield made(key, other)
         elif chance < mix.duplicates + mix.conflicts + mix.poison:
             yield Made(key, draw.choice(_POISON), source, "", sound=False)
         else:
-            event = access(draw.randrange(50), number, source)
-            earlier.append((key, event))
+            event = access(draw.randrange(persons), number, source)
+            remember(key, event)
             yield made(key, event)
 
 

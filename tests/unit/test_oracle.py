@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from tests.oracle import database, rfc6962, watch
 from tests.oracle.broker import record_of
-from tests.oracle.check import check
+from tests.oracle.check import Judge, check
 from tests.oracle.database import Snapshot
+from tests.oracle.evidence import Evidence
 from tests.oracle.journal import Journal, acknowledgement_line, head_line, read_acknowledgements, read_heads
 from tests.oracle.observed import Acknowledgement, Head, Partition, Position, Record
 from tests.oracle.synthetic import Mix, access, encode, events
@@ -426,14 +427,34 @@ def test_heads_come_back_from_their_file(tmp_path: Path) -> None:
 
 
 def test_binary_copy_is_read() -> None:
+    """In pieces of any size."""
     rows = b"".join(struct.pack(">hi", 1, len(value)) + value for value in (b"one", b"", b"three"))
-    assert database.single_column(b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows + b"\xff\xff") == [
-        b"one",
-        b"",
-        b"three",
-    ]
+    copied = b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows + b"\xff\xff"
+    for size in (1, 7, len(copied)):
+        column = database.Column()
+        pieces = [copied[at : at + size] for at in range(0, len(copied), size)]
+        assert [value for piece in pieces for value in column.feed(piece)] == [b"one", b"", b"three"]
+        assert column.ended
     with pytest.raises(ValueError, match="binary COPY"):
-        database.single_column(b"text")
+        list(database.Column().feed(b"text, and more than a header of it"))
+
+
+def test_evidence_in_a_file_gives_the_same_findings(world: World, tmp_path: Path) -> None:
+    """As the soak judges a log that does not fit in memory: record by record, the aborted known by their being seen."""
+    snapshot = world.snapshot()
+    with Evidence(tmp_path / "evidence") as evidence:
+        judge = Judge(evidence, snapshot.claims, [])
+        for each in world.acknowledged[1:]:
+            evidence.add_acknowledgement(each)
+        for partition in world.partitions:
+            evidence.add_partition(replace(partition, records={}, aborted=frozenset()))
+            for record in partition.records.values():
+                evidence.add_record(partition.slot, record)
+            for offset in sorted(partition.aborted | partition.records.keys()):
+                evidence.add_visible(partition.slot, offset)
+        for each_leaf in snapshot.leaves[:-1]:
+            judge.take(each_leaf)
+        assert {each.code for each in judge.findings()} == {"size", "bad-root", "hole"}
 
 
 def test_a_checkpoint_is_read() -> None:
