@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from ledger.api.handles import Handles
 from ledger.api.sending import Sender
+from ledger.api.state import State
 from ledger.api.token import load_token
 from ledger.services import resolve
+from ledger.storage.metrics import SHARED
 from ledger.storage.opening import open_ledger
 from streams.topics import Topics
 
@@ -34,6 +36,8 @@ class Metrics:
             "ledger_api_request_seconds", "Time to answer", ["route"], registry=self.registry
         )
         self.events = Counter("ledger_api_events", "Events sent in", ["outcome"], registry=self.registry)
+        for each in SHARED:
+            self.registry.register(each)
 
 
 class ApiParts:
@@ -47,19 +51,20 @@ class ApiParts:
         *,
         settings: Settings,
         ledger: OpenLedger,
-        topics: Topics,
+        bootstrap: str,
         sender: Sender,
         token: Token,
         require_reason: bool = False,
     ) -> None:
         self.settings = settings
         self.ledger = ledger
-        self.topics = topics
+        self.topics = Topics(settings, bootstrap)
         self.sender = sender
         self.token = token
         self.require_reason = require_reason
         self.handles = Handles()
         self.metrics = Metrics()
+        self.state = State(settings, ledger, bootstrap, self.topics.inbound, self.metrics.registry)
 
 
 @asynccontextmanager
@@ -75,7 +80,7 @@ async def assemble(settings: Settings, *, require_reason: bool = False) -> Async
             yield ApiParts(
                 settings=settings,
                 ledger=ledger,
-                topics=Topics(settings, addresses.kafka_bootstrap),
+                bootstrap=addresses.kafka_bootstrap,
                 sender=sender,
                 token=token,
                 require_reason=require_reason,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from litestar.types import ASGIApp, Receive, Scope, Send
-    from prometheus_client import CollectorRegistry
 
+    from ledger.api.parts import ApiParts
     from ledger.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ async def run(
             api = make_api(parts)
             servers = [
                 (_Server(_config(api)), api_socket),
-                (_Server(_config(_operations(api, parts.metrics.registry))), metrics_socket),
+                (_Server(_config(_operations(api, parts))), metrics_socket),
             ]
             tasks = [asyncio.create_task(server.serve([listening])) for server, listening in servers]
             stopping = asyncio.create_task(stop.wait())
@@ -96,13 +96,14 @@ def _config(app: Any) -> uvicorn.Config:
     )
 
 
-def _operations(api: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
+def _operations(api: ASGIApp, parts: ApiParts) -> ASGIApp:
     """What watches the process sees on a port of its own: `/metrics`, `/livez`, `/readyz`, and nothing of the API."""
-    metrics = make_asgi_app(registry)
+    metrics = make_asgi_app(parts.metrics.registry)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path == "/metrics":
+            await parts.state.refresh()
             await metrics(scope, receive, send)
         elif path in ("/livez", "/readyz"):
             await api(scope, receive, send)

@@ -21,6 +21,7 @@ from ledger.core.entry import Draft, SealedValue, fits, prepare
 from ledger.core.randomness import system_randomness
 from ledger.storage.append import Appender, PrepareAgain
 from ledger.storage.intake import Intake
+from ledger.storage.metrics import OWN_APPEND_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,10 +111,11 @@ class OwnEntries:
                 "leaf-too-large", "An entry of the ledger's own would be too large: ask for less at once."
             )
         waiting = _Waiting(drafted, via, entry.erasure, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
-        return await waiting.placed
+        with OWN_APPEND_SECONDS.time():
+            self._waiting.append(waiting)
+            if self._working is None or self._working.done():
+                self._working = asyncio.create_task(self._work())
+            return await waiting.placed
 
     async def close(self) -> None:
         if self._working is not None:

@@ -22,6 +22,7 @@ from ledger.core import base64url, seal, tag
 from ledger.core.entry import PersonKey
 from ledger.core.errors import InternalFault
 from ledger.storage.database import translated
+from ledger.storage.metrics import VAULT_KEYS
 from ledger.storage.sql import load
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Vault:
         wanted = list(dict.fromkeys(identifiers))
         found = {each: self._cache[each] for each in wanted if each in self._cache}
         missing = {self.blind_index(each): each for each in wanted if each not in found}
+        VAULT_KEYS.labels("cached").inc(len(found))
         if missing:
             forgotten = self._forgotten
             looked = await self._look(missing)
@@ -94,12 +96,16 @@ class Vault:
         found: dict[str, PersonKey] = {}
         with translated():
             async with self._pool.acquire() as connection:
+                outcome = "found"
                 while True:
-                    for row in await connection.fetch(_SQL.find, self._ledger_id, list(missing)):
+                    rows = await connection.fetch(_SQL.find, self._ledger_id, list(missing))
+                    for row in rows:
                         found[missing.pop(row["blind_index"])] = self._open(row)
+                    VAULT_KEYS.labels(outcome).inc(len(rows))
                     if not missing:
                         return found
                     await self._create(connection, missing)
+                    outcome = "created"
 
     async def key_of(self, identifier: str) -> PersonKey:
         """The key of one person, by an identifier of any spelling."""
