@@ -11,9 +11,9 @@ _NAME = re.compile(r"^-- name: ([a-z_]+)\n", re.MULTILINE)
 
 
 @cache
-def load(file: str) -> SimpleNamespace:
-    """The named blocks of `<file>.sql`, as attributes."""
-    text = files(__name__).joinpath(f"{file}.sql").read_text(encoding="utf-8")
+def load(file: str, package: str = __name__) -> SimpleNamespace:
+    """The named blocks of a package's `<file>.sql`, as attributes."""
+    text = files(package).joinpath(f"{file}.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)
     return SimpleNamespace(
         **{name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}

@@ -1,0 +1,81 @@
+"""Processor time by kind of process, from /proc: who spends what on an event."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PROC = Path("/proc")
+_PYTHON = "python"
+
+
+class _Process(NamedTuple):
+    parent: int
+    seconds: float
+
+
+def spent(roots: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of processor time since their start of the named processes and of their descendants.
+
+    A root's own time stands under its name, that of a descendant under `<name> child <n>` in the order of their ids;
+    PostgreSQL's processes say in their titles what they are, and stand under that. Empty where there is no /proc.
+    """
+    table = _table()
+    found: dict[str, float] = {}
+    for name, root in roots.items():
+        if root not in table:
+            continue
+        for number, pid in enumerate(_family(root, table)):
+            kind = name if not number else _postgres_kind(pid) or f"{name} child {number}"
+            found[kind] = found.get(kind, 0.0) + table[pid].seconds
+    return found
+
+
+def difference(before: Mapping[str, float], after: Mapping[str, float], events: int) -> dict[str, float]:
+    """Microseconds an event, by kind of process, largest first; what spent nothing is left out."""
+    each = {name: (seconds - before.get(name, 0.0)) / events * 1e6 for name, seconds in after.items()}
+    return {name: round(us, 1) for name, us in sorted(each.items(), key=lambda pair: -pair[1]) if us >= 0.05}
+
+
+def _table() -> dict[int, _Process]:
+    table: dict[int, _Process] = {}
+    if not _PROC.is_dir():
+        return table
+    tick = os.sysconf("SC_CLK_TCK")
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            except OSError:  # it has ended since
+                continue
+            table[int(entry.name)] = _Process(int(fields[1]), (int(fields[11]) + int(fields[12])) / tick)
+    return table
+
+
+def _family(root: int, table: Mapping[int, _Process]) -> list[int]:
+    """The root, then its descendants by their ids."""
+    family = {root}
+    grown = True
+    while grown:
+        more = {pid for pid, process in table.items() if process.parent in family} - family
+        grown = bool(more)
+        family |= more
+    return [root, *sorted(family - {root})]
+
+
+def _postgres_kind(pid: int) -> str | None:
+    """What a process of PostgreSQL is, by its title `postgres: [cluster: ]what ...`; None for other programs."""
+    try:
+        title = (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return None
+    if not title.startswith("postgres: "):
+        return None
+    words = title.split(": ")[-1].split()
+    if len(words) > 2 and "(" in words[2]:  # user database host(port) ...
+        return f"postgres backend of {words[0]} ({words[1].split('_')[0]} database)"
+    return "postgres " + " ".join(word for word in words if not word.isdigit())

@@ -1,0 +1,1 @@
+"""The benchmark's own SQL: it looks at the ledger's tables from outside, and makes its peers' tables."""
