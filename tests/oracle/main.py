@@ -23,6 +23,7 @@ from tests.oracle.watch import Watcher
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_TELL_SECONDS = 0.5
 _SHOWN = 100  # findings of one code that are told; all are counted
 
 
@@ -56,13 +57,27 @@ def _stream(options: argparse.Namespace, made: Iterator[synthetic.Made]) -> int:
     with Journal(options.journal) as journal:
         stream = Stream(options.kafka, options.topic, made, journal)
         running = threading.Thread(target=stream.run, args=(stop,))
+        telling = threading.Thread(target=_tell, args=(stream, stop), daemon=True)
         running.start()
+        telling.start()
         for line in sys.stdin:
             stream.rate = float(line)
         stop.set()
         running.join()
-    _say({"sent": stream.sent, "acknowledged": stream.acknowledged})
+    telling.join()
+    _tell_once(stream)
     return 0
+
+
+def _tell(stream: Stream, stop: threading.Event) -> None:
+    while not stop.wait(_TELL_SECONDS):
+        _tell_once(stream)
+
+
+def _tell_once(stream: Stream) -> None:
+    """One line; not `_say`, whose answers are for people too."""
+    sys.stdout.write(json.dumps({"sent": stream.sent, "acknowledged": stream.acknowledged}) + "\n")
+    sys.stdout.flush()
 
 
 async def _check(options: argparse.Namespace) -> int:
