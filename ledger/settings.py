@@ -47,12 +47,14 @@ class Settings(BaseSettings):
     topic_partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     topic_retention_days: Annotated[int, Field(ge=1)] = 7
     dead_letter_retention_days: Annotated[int, Field(ge=1)] = 7
+    repair_hours: Annotated[int, Field(ge=1)] = 24
     backup_retention_days: Annotated[int, Field(ge=0)] = 7
     suppression_days: Annotated[int, Field(ge=0)] = 365
     create_topics: bool | None = None
 
     batch_records: Annotated[int, Field(ge=1, le=2000)] = 2000
     batch_bytes: Annotated[int, Field(ge=65_536)] = 4 * 1024 * 1024
+    worker_preparation: Literal["process", "inline"] = "process"
     lease_seconds: Annotated[float, Field(gt=0)] = 10.0
     slice_leaves: Annotated[int, Field(ge=1000)] = 1_000_000
 

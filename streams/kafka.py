@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,12 @@ async def started_producer(settings: Settings, bootstrap: str, **more: Any) -> A
     """An idempotent producer with acks=all, started; one that cannot start is stopped again and its error raised."""
     options = aiokafka_options(settings, bootstrap)
     producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True, **more)
+    # A start that is cancelled half-way would leave its connection open.
+    starting = asyncio.ensure_future(producer.start())
     try:
-        await producer.start()
+        await asyncio.shield(starting)
     except BaseException:
+        await asyncio.wait((starting,))
         await producer.stop()
         raise
     return producer

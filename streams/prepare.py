@@ -20,6 +20,8 @@ from ledger.core.identity import identity_digest
 from ledger.core.randomness import RandomBytes, system_randomness
 from ledger.core.registered import RegisteredKeys, registrations
 from streams import dead_letters
+from streams.recent import RecentIdentities
+from streams.record import Hole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -31,11 +33,12 @@ if TYPE_CHECKING:
     from ledger.core.batch import RecordPlace
     from ledger.storage.intake import Intake, SeenRow
     from ledger.storage.vault import Vault
-    from streams.record import Fetched, Hole, Record
+    from streams.record import Fetched, Record
 
 _SALT_BYTES = 16
 _CONFLICT = "conflict"
 _INTRODUCED_LIMIT = 500_000
+_LATEST = 200_000
 # A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
 # this, no event can exceed the limit.
 _SURELY_SMALL = 1500
@@ -104,12 +107,14 @@ class Preparer:
         self._registered: RegisteredKeys | None = None
         self._introduced: set[bytes] = set()
         self._in_flight: set[bytes] = set()
+        self._recent: RecentIdentities | None = None
         self._vault_epoch = -1
         self._refused: set[RecordPlace] = set()
 
     def forget(self) -> None:
         """Drops what rests on batches that may not have been appended."""
         self._registered = None
+        self._recent = None
         self._in_flight.clear()
         self._introduced.clear()
 
@@ -141,11 +146,14 @@ class Preparer:
             self._vault_epoch = vault_epoch
         if self._registered is None:
             self._registered = RegisteredKeys(await self._intake.registered())
-        registered = self._registered
+        if self._recent is None:
+            latest = await self._intake.latest_identities(_LATEST)
+            self._recent = RecentIdentities(latest, all_there=len(latest) < _LATEST)
+        registered, recent = self._registered, self._recent
         judged = [self._judge(record) for record in fetched.records]
         if any(isinstance(each, _Accepted) and each.seen.identity in self._in_flight for each in judged):
             await drained()
-        known = await self._known(judged)
+        known = await self._known(judged, recent)
         outcomes: list[_Drafted | _Refusal] = []
         duplicates: list[Duplicate] = []
         for each in judged:
@@ -164,10 +172,10 @@ class Preparer:
         items = [self._item(each, looked, letters) for each in outcomes]
         if letters:
             await self._send_letters(letters)
-        items += [self._skipped(hole, now) for hole in fetched.holes]
-        for item in items:
-            if item.seen:
-                self._in_flight.add(item.seen.identity)
+        items += [skipped(hole, self._origin, now) for hole in fetched.holes]
+        identities = [item.seen.identity for item in items if item.seen]
+        self._in_flight.update(identities)
+        recent.add(identities)
         return Batch(
             items=tuple(items),
             vault_epoch=vault_epoch,
@@ -188,8 +196,15 @@ class Preparer:
             return _Refusal(record, own.REJECTED, refused.reason, None)
         return _Accepted(record, event, seen_key(self._dedup_key, event))
 
-    async def _known(self, judged: Iterable[_Accepted | _Refusal]) -> dict[bytes, dict[bytes, int]]:
-        identities = [each.seen.identity for each in judged if isinstance(each, _Accepted)]
+    async def _known(
+        self, judged: Iterable[_Accepted | _Refusal], recent: RecentIdentities
+    ) -> dict[bytes, dict[bytes, int]]:
+        """What was seen of these events before; those that are surely new are not looked up."""
+        identities = [
+            each.seen.identity
+            for each in judged
+            if isinstance(each, _Accepted) and not recent.is_new(each.seen.identity)
+        ]
         rows: dict[bytes, list[SeenRow]] = await self._intake.seen(identities) if identities else {}
         return {identity: {row.content: row.seq for row in found} for identity, found in rows.items()}
 
@@ -266,24 +281,33 @@ class Preparer:
         )
         return Item(entry, record.place, each.seen)
 
-    def _skipped(self, hole: Hole, now: datetime) -> Item:
-        place = hole.place
-        return Item(
-            own.offsets_skipped(
-                origin=self._origin, now=now, place=place, start=hole.start, end=hole.end, reason=hole.reason
-            )
-        )
-
     def _moves(self, fetched: Fetched) -> Sequence[Move]:
-        """How far each partition's position moves: over its records and its holes."""
-        spans: list[tuple[RecordPlace, int, int, bytes | None]] = [
-            (each.place, each.place.offset, each.place.offset + 1, probe(self._dedup_key, each.value))
-            for each in fetched.records
-        ]
-        spans += [(each.place, each.start, each.end, None) for each in fetched.holes]
-        moves: dict[tuple[UUID, int], Move] = {}
-        for place, start, end, digest in sorted(spans, key=lambda span: span[1]):
-            key = (place.topic_id, place.partition)
-            first = moves[key].start if key in moves else start
-            moves[key] = Move(place.topic, place.topic_id, place.partition, first, end, digest)
-        return list(moves.values())
+        """How far each partition's position moves: over its records and its holes, which come in order."""
+        first: dict[tuple[UUID, int], int] = {}
+        last: dict[tuple[UUID, int], Record | Hole] = {}
+        both: list[Record | Hole] = [*fetched.holes, *fetched.records]
+        for each in sorted(both, key=_start):
+            key = (each.place.topic_id, each.place.partition)
+            first.setdefault(key, _start(each))
+            last[key] = each
+        return [self._move(start, last[key]) for key, start in first.items()]
+
+    def _move(self, start: int, last: Record | Hole) -> Move:
+        place = last.place
+        if isinstance(last, Hole):
+            return Move(place.topic, place.topic_id, place.partition, start, last.end, None)
+        digest = probe(self._dedup_key, last.value)
+        return Move(place.topic, place.topic_id, place.partition, start, place.offset + 1, digest)
+
+
+def skipped(hole: Hole, origin: str, now: datetime) -> Item:
+    """The entry that accounts for offsets without a record for us."""
+    return Item(
+        own.offsets_skipped(
+            origin=origin, now=now, place=hole.place, start=hole.start, end=hole.end, reason=hole.reason
+        )
+    )
+
+
+def _start(each: Record | Hole) -> int:
+    return each.start if isinstance(each, Hole) else each.place.offset

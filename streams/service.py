@@ -1,4 +1,5 @@
-"""The append service: reads Kafka, prepares, appends; hosted by the Faust worker beside its own streams.
+"""The append service: holds a ledger's lease and appends what is prepared; hosted by the Faust worker beside its own
+streams.
 
 It runs as a service of its own because no event whose loss matters may rest on a Faust acknowledgement: a Faust
 stream acknowledges in `finally` what raised. A loop that ends without a stop request crashes the worker; a task that
@@ -12,7 +13,6 @@ import random
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,22 +23,23 @@ from prometheus_client import Counter, Gauge, start_http_server
 
 from accountability_ledger.restricted_json import canonical
 from ledger.core import own
-from ledger.core.batch import Batch, Item
-from ledger.core.errors import InvariantBroken, LedgerError, Unreachable
+from ledger.core.errors import Unreachable
 from ledger.core.protocol import Protocol
-from ledger.storage.append import Appender, DataRefused, Fenced, PrepareAgain
-from streams.fetch import Fetcher, Recreated, TopicRecreated
+from ledger.storage.append import Appender, Fenced, PrepareAgain
+from streams.abreast import first_to_end
+from streams.fetch import TopicRecreated
 from streams.kafka import started_producer
-from streams.prepare import Preparer
-from streams.record import Fetched, Hole
+from streams.preparing_process import PreparingProcess
+from streams.reading import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Sequence
     from uuid import UUID
     from wsgiref.simple_server import WSGIServer
 
     from aiokafka import AIOKafkaProducer
 
-    from ledger.core.batch import Appended
+    from ledger.core.batch import Appended, Batch
     from streams.parts import Parts
 
 _log = structlog.get_logger(__name__)
@@ -46,19 +47,29 @@ _RECORDS = Counter("ledger_records_total", "Kafka records accounted for", ["outc
 _FENCED = Counter("ledger_fenced_total", "Batches dropped because another worker holds the ledger")
 _SIZE = Gauge("ledger_log_size", "Leaves in the log")
 _STANDBY_SECONDS = 1.0
-_QUEUE = 2
 _DRAIN_SECONDS = 10.0
 _HINT_SECONDS = 1.0
 _FENCED_ALERT = 3
 
 
 class AppendService(Service):
-    """Appends one ledger's events while it holds the lease; stands by while another worker does."""
+    """Appends one ledger's events while it holds the lease; stands by while another worker does.
 
-    def __init__(self, parts: Parts, *, protocol: Protocol | None = None, **kwargs: Any) -> None:
+    `preparing` is the command of the preparing process; without it, preparation shares this process.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        preparing: Sequence[str] | None = None,
+        protocol: Protocol | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self._parts = parts
         self._protocol = protocol or Protocol()
+        self._preparing = preparing
         self._owner: UUID = uuid4()
         self._epoch: int | None = None
         self._fenced: deque[float] = deque(maxlen=_FENCED_ALERT)
@@ -66,6 +77,7 @@ class AppendService(Service):
         self._metrics: WSGIServer | None = None
         self._accounted: dict[tuple[str, int], int] = {}
         self._progressed = False
+        self._turn = asyncio.Lock()
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
         self._loop_task: asyncio.Task[Any] | None = None
@@ -73,18 +85,12 @@ class AppendService(Service):
     async def on_start(self) -> None:
         parts = self._parts
         self._appender = Appender(parts.database_url, parts.ledger_id, parts.origin, protocol=self._protocol)
-        self._fetcher = Fetcher(
-            parts.settings, parts.bootstrap, parts.topics, parts.intake, parts.keyring.dedup
-        )
-        self._preparer = Preparer(
-            origin=parts.origin,
-            intake=parts.intake,
-            vault=parts.vault,
-            dedup_key=parts.keyring.dedup,
-            letter_key=parts.keyring.dead_letter_key(),
-            send_letters=self._send_letters,
-        )
-
+        self._source: _Here | PreparingProcess
+        if self._preparing:
+            self._source = PreparingProcess(self._preparing, parts.settings)
+            await self._source.start()  # while another worker holds the lease, it is ready already
+        else:
+            self._source = _Here(Reading(parts, self._protocol))
         if parts.settings.worker_metrics_port is not None:
             self._metrics, _ = start_http_server(parts.settings.worker_metrics_port, addr="127.0.0.1")
 
@@ -105,7 +111,7 @@ class AppendService(Service):
             with suppress(Unreachable, TimeoutError):  # then it runs out by itself
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await self._parts.intake.release_lease(self._owner)
-        await self._fetcher.close()
+        await self._source.close()
         await self._drop_producer()
         await self._appender.close()
         if self._metrics is not None:
@@ -117,7 +123,7 @@ class AppendService(Service):
         """Reads and appends until a stop is asked for; any other end crashes the worker."""
         self._loop_task = asyncio.current_task()
         try:
-            await self._read_until_over()
+            await self._append_until_over()
         except asyncio.CancelledError:
             if not self._over():
                 await self.crash(RuntimeError("The append loop was cancelled without a stop request."))
@@ -132,15 +138,24 @@ class AppendService(Service):
         if not self._over():
             await self.crash(RuntimeError("The append loop ended without a stop request."))
 
-    async def _read_until_over(self) -> None:
-        """Claims and reads, again after every transient fault, with a pause that grows."""
+    async def _append_until_over(self) -> None:
+        """Takes the lease and appends, again after every transient fault, with a pause that grows."""
         pause = 0.1
         while not self._over():
             try:
-                if self._epoch is None and not await self._take_lease():
-                    await self.sleep(_STANDBY_SECONDS)
+                epoch = self._epoch or await self._take_lease()
+                if epoch is None:
+                    await self._pause(_STANDBY_SECONDS)
                     continue
-                await self._claim_and_read()
+                # The lease is renewed from the beginning: a claim may take long where Kafka is slow.
+                await first_to_end(
+                    (
+                        self._renew(),
+                        self._source.run(epoch, self._append),
+                        self._commit_hints(),
+                        self._drained(),
+                    )
+                )
             except (TopicRecreated, PrepareAgain):
                 pass
             except (Fenced, Unreachable) as error:
@@ -150,18 +165,30 @@ class AppendService(Service):
                     self._note_fenced()
                 else:
                     _log.warning("worker.unreachable", code=error.code)
-                await self.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
+                await self._pause(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, 30.0)
 
     def _over(self) -> bool:
         return bool(self.should_stop) or self._draining.is_set()
 
-    async def _take_lease(self) -> bool:
+    async def _pause(self, seconds: float) -> None:
+        """Waits, unless a stop is asked for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._draining.wait()
+
+    async def _drained(self) -> None:
+        """Ends when a stop is asked for and no transaction is under way."""
+        await self._draining.wait()
+        async with self._turn:
+            """Whoever waits for its turn behind us finds that it is over."""
+
+    async def _take_lease(self) -> int | None:
         self._epoch = await self._parts.intake.take_lease(self._owner, self._parts.settings.lease_seconds)
         if self._epoch is not None:
             _log.info("worker.leased", ledger=self._parts.settings.name, epoch=self._epoch)
             await self._protocol.reach("leased")
-        return self._epoch is not None
+        return self._epoch
 
     def _note_fenced(self) -> None:
         """Fenced: the lease is not ours any more. Three times in a minute is an alert."""
@@ -172,69 +199,15 @@ class AppendService(Service):
         often = len(self._fenced) == _FENCED_ALERT and now - self._fenced[0] < 60
         (_log.error if often else _log.warning)("worker.fenced", often=often)
 
-    async def _claim_and_read(self) -> None:
-        """Claims every partition, then reads and appends until something goes wrong. Fetching and preparing the next
-        batches overlaps with the one transaction in flight; not fetching is the backpressure. The lease is renewed
-        from the beginning: a claim may take long where Kafka is slow.
-        """
-        queue: asyncio.Queue[tuple[Fetched, Batch]] = asyncio.Queue(_QUEUE)
-        work = [asyncio.create_task(self._renew(), name="renew")]
-        try:
-            await self._claim()
-            work += [
-                asyncio.create_task(self._read(queue), name="read"),
-                asyncio.create_task(self._write(queue), name="write"),
-                asyncio.create_task(self._commit_hints(), name="commit hints"),
-            ]
-            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in work:
-                task.cancel()
-            results = await asyncio.gather(*work, return_exceptions=True)
-        failed = [each for each in results if isinstance(each, Exception)]
-        for error in failed:
-            if isinstance(error, InvariantBroken) or not isinstance(error, (LedgerError, TopicRecreated)):
-                raise error
-        if failed:
-            raise failed[0]
-
-    async def _claim(self) -> None:
-        """Claims every partition, and accounts for what must be before reading begins."""
-        self._preparer.forget()
-        while True:
-            recreated, overtaken = await self._fetcher.claim()
-            if recreated:
-                await self._retire(recreated)
-            elif overtaken:
-                await self._append_fetched(Fetched((), tuple(overtaken)))
-            else:
-                return
-
-    async def _read(self, queue: asyncio.Queue[tuple[Fetched, Batch]]) -> None:
-        while not self._over():
-            fetched = await self._fetcher.fetch()
-            if fetched is None:
-                continue
-            await self._protocol.reach("fetched")
-            batch = await self._prepare(fetched, queue.join)
-            await self._protocol.reach("prepared")
-            await queue.put((fetched, batch))
-        await queue.join()
-
-    async def _write(self, queue: asyncio.Queue[tuple[Fetched, Batch]]) -> None:
-        while True:
-            fetched, batch = await queue.get()
-            try:
-                result = await self._appender.append(batch)
-                self._note(batch, result)
-            except DataRefused:
-                await self._bisect(fetched)
-                raise PrepareAgain(
-                    "A batch was appended record by record; later ones are read again."
-                ) from None
-            queue.task_done()
-            await self._hint(result)
-            await self._protocol.reach("hinted")
+    async def _append(self, batch: Batch) -> None:
+        """Appends one batch; once a stop is asked for, none begins any more."""
+        async with self._turn:
+            if self._over():
+                await asyncio.Future()  # until it is cancelled
+            result = await self._appender.append(batch)
+        self._note(batch, result)
+        await self._hint(result)
+        await self._protocol.reach("hinted")
 
     async def _commit_hints(self) -> None:
         """Commits to Kafka, about once a second, how far we are: a hint for monitoring, which nothing rests on."""
@@ -258,93 +231,19 @@ class AppendService(Service):
             except Unreachable:
                 _log.warning("worker.lease_not_renewed")
 
-    async def _prepare(self, fetched: Fetched, drained: Any) -> Batch:
-        if self._epoch is None:
-            raise Fenced("This worker does not hold the lease.")
-        return await self._preparer.prepare(
-            fetched, epoch=self._epoch, now=datetime.now(UTC), drained=drained
-        )
-
-    async def _append_fetched(self, fetched: Fetched) -> None:
-        async def drained() -> None:
-            """Nothing is in flight here."""
-
-        batch = await self._prepare(fetched, drained)
-        self._note(batch, await self._appender.append(batch))
-
-    async def _bisect(self, fetched: Fetched) -> None:
-        """PostgreSQL refuses a value of the batch: halves it until the one record is found, which is rejected."""
-        self._preparer.forget()
-        if len(fetched.records) > 1:
-            for half in fetched.halves():
-                try:
-                    await self._append_fetched(half)
-                except DataRefused:
-                    await self._bisect(half)
-            return
-        self._preparer.refuse(fetched.records[0].place)
-        await self._append_fetched(fetched)
-
-    async def _retire(self, recreated: list[Recreated]) -> None:
-        """Retires the rows of a topic that was deleted and created again."""
-        holes = [
-            Hole(each.place(), each.position.next_offset, each.end, "topic-recreated")
-            for each in recreated
-            if each.end > each.position.next_offset
-        ]
-        now = datetime.now(UTC)
-        items = tuple(
-            Item(
-                own.offsets_skipped(
-                    origin=self._parts.origin,
-                    now=now,
-                    place=hole.place,
-                    start=hole.start,
-                    end=hole.end,
-                    reason=hole.reason,
-                )
-            )
-            for hole in holes
-        )
-        if items:
-            batch = Batch(
-                items=items,
-                vault_epoch=await self._parts.intake.vault_epoch(),
-                epoch=self._epoch,
-                retire=tuple({each.position.topic_id for each in recreated}),
-            )
-            await self._appender.append(batch)
-        else:
-            await self._parts.intake.retire({each.position.topic_id for each in recreated})
-        _log.warning("worker.topic_recreated", topics=sorted({each.position.topic for each in recreated}))
-
-    async def _send_letters(self, letters: list[bytes]) -> None:
-        """Dead letters reach Kafka (acks=all) before the entries that speak of them are committed."""
-        try:
-            producer = await self._kafka_producer()
-            sent = [await producer.send(self._parts.topics.rejected, letter) for letter in letters]
-            await asyncio.gather(*sent)
-        except (KafkaError, OSError) as error:
-            await self._drop_producer()
-            raise Unreachable(
-                "Kafka does not take the dead letters: check that it runs and try again."
-            ) from error
-
     async def _hint(self, result: Appended) -> None:
         """Says on `ledger.appended` how far the log is. A hint: losing it costs a delay."""
         try:
-            producer = await self._kafka_producer()
+            if self._producer is None:
+                self._producer = await started_producer(
+                    self._parts.settings, self._parts.bootstrap, linger_ms=5
+                )
             hint = canonical({"ledger": self._parts.settings.name, "size": result.size})
-            sent = await producer.send(self._parts.topics.appended, hint)
+            sent = await self._producer.send(self._parts.topics.appended, hint)
             sent.add_done_callback(_look_away)
         except (KafkaError, OSError):
             await self._drop_producer()
             _log.warning("worker.hint_not_sent")
-
-    async def _kafka_producer(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            self._producer = await started_producer(self._parts.settings, self._parts.bootstrap, linger_ms=5)
-        return self._producer
 
     async def _drop_producer(self) -> None:
         """The next use makes another one: an idempotent producer may never recover by itself."""
@@ -354,7 +253,6 @@ class AppendService(Service):
                 await producer.stop()
 
     def _note(self, batch: Batch, result: Appended) -> None:
-        self._preparer.appended(batch)
         self._progressed = True
         self._accounted |= {(move.topic, move.partition): move.end for move in batch.moves}
         _SIZE.set(result.size)
@@ -365,6 +263,37 @@ class AppendService(Service):
         _RECORDS.labels("rejected").inc(rejected)
         _RECORDS.labels("conflict").inc(conflicts)
         _RECORDS.labels("duplicate").inc(len(batch.duplicates))
+
+
+class _Here:
+    """A reading in this process, which hands its batches over by a call."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._append: Callable[[Batch], Awaitable[None]]
+
+    async def run(self, epoch: int, append: Callable[[Batch], Awaitable[None]]) -> None:
+        self._append = append
+        await self._reading.run(epoch, self)
+
+    async def take(self, batch: Batch) -> Awaitable[None]:
+        return _Later(self._append, batch)
+
+    async def begin_anew(self) -> None:
+        """Nothing was taken ahead."""
+
+    async def close(self) -> None:
+        await self._reading.close()
+
+
+class _Later:
+    """An append that begins when it is awaited; where nobody does, it never was."""
+
+    def __init__(self, append: Callable[[Batch], Awaitable[None]], batch: Batch) -> None:
+        self._append, self._batch = append, batch
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._append(self._batch).__await__()
 
 
 def _look_away(hint: asyncio.Future[Any]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import faust
 import structlog
 
+from ledger.cli.event_loop import loop_factory
 from ledger.cli.left_behind import LeftBehind
 from ledger.cli.signals import stop_request
 from streams.app import make_app
@@ -40,7 +41,7 @@ def host(settings: Settings) -> None:
     """Runs the worker of one ledger until SIGTERM or SIGINT: then the transaction under way is finished and the lease
     released. Raises what crashed it, KeyboardInterrupt after Ctrl-C, LeftBehind where Faust does not stop in time.
     """
-    runner = asyncio.Runner(loop_factory=_loop_factory())
+    runner = asyncio.Runner(loop_factory=loop_factory())
     ending = runner.run(_host(settings))
     if not ending.faust_stopped:
         raise LeftBehind(ending.error)
@@ -49,19 +50,11 @@ def host(settings: Settings) -> None:
         raise ending.error
 
 
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415 -- not on every platform
-
-    return uvloop.Loop
-
-
 async def _host(settings: Settings) -> _Ending:
     with stop_request() as request:
         try:
             async with assemble(settings) as parts:
-                append = AppendService(parts)
+                append = AppendService(parts, preparing=_preparing(settings))
                 # The append service comes first: one that is added to the app would start only after Faust's own
                 # consumer has joined its group and "recovered".
                 worker = _Worker(
@@ -86,6 +79,13 @@ async def _host(settings: Settings) -> _Ending:
             return _Ending(error, faust_stopped=True)
         _log.info("worker.stopped", ledger=settings.name, faust=stopped)
         return _Ending(error or (KeyboardInterrupt() if request.interrupted else None), stopped)
+
+
+def _preparing(settings: Settings) -> list[str] | None:
+    """The command of the preparing process, where there is to be one."""
+    return (
+        [sys.executable, "-m", "ledger.cli.preparing"] if settings.worker_preparation == "process" else None
+    )
 
 
 async def _stopped(worker: faust.Worker, *others: asyncio.Task[None]) -> bool:

@@ -110,6 +110,12 @@ class Intake:
                 )
         return found
 
+    async def latest_identities(self, count: int) -> list[bytes]:
+        """The greatest identities seen, of ids that are UUIDv7; at most so many, from the greatest on."""
+        with translated():
+            rows = await self._pool.fetch(_SQL.latest_identities, self._ledger_id, count)
+        return [row["id_digest"] for row in rows]
+
     async def registered(self) -> list[Registration]:
         with translated():
             return [

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from ledger.core.protocol import Point
 
 
+# Before the batch is handed over, a strike hits the one who prepares; here that shall be the program itself.
+INLINE = os.environ.get("STRIKE", "").startswith(("fetched", "prepared")) or "MUTANT" in os.environ
+PREPARING = [sys.executable, "-m", "ledger.cli.preparing"]
+
+
 class Strike(Protocol):
     """Acts once; says `struck` before."""
 
@@ -65,8 +70,9 @@ async def main() -> int:
     point, nth, action = os.environ.get("STRIKE", "never:0:kill").split(":")
     if mutant := os.environ.get("MUTANT"):
         MUTANTS[mutant]()
+    strike = Strike(point, int(nth), action)
     async with assemble(load()) as parts:
-        service = AppendService(parts, protocol=Strike(point, int(nth), action))
+        service = AppendService(parts, preparing=None if INLINE else PREPARING, protocol=strike)
         await service.start()
         say("started")
         try:

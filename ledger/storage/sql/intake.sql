@@ -24,6 +24,9 @@ INSERT INTO intake (ledger_id, topic_id, partition, topic) VALUES ($1, $2, $3, $
 -- name: seen
 SELECT id_digest, conflict, content, seq FROM seen WHERE ledger_id = $1 AND id_digest = ANY($2)
 
+-- name: latest_identities
+SELECT id_digest FROM seen WHERE ledger_id = $1 AND id_digest < '\xffffffffffff' ORDER BY id_digest DESC LIMIT $2
+
 -- name: registered
 SELECT DISTINCT section, key FROM register WHERE ledger_id = $1
 
