@@ -47,9 +47,6 @@ DEDUP_LOOKUPS = Counter(
     ["outcome"],
 )
 DEAD_LETTERS = Counter("ledger_dead_letters_total", "Dead letters that Kafka acknowledged")
-CLOCK_ACCEPTED = Counter(
-    "ledger_clock_accepted_total", "Jumps forward of PostgreSQL's clock that were accepted with an entry"
-)
 
 for _phase in get_args(Phase):
     BATCH_SECONDS.labels(_phase)  # a phase that never ran shows as 0, not as absent

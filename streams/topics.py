@@ -26,6 +26,10 @@ REJECTED_TOPIC = "privacy.rejected"
 APPENDED_TOPIC = "ledger.appended"
 _TIMEOUT = 10.0
 _DAY_MS = 86_400_000
+_SEGMENT_MS = 3_600_000
+# Kafka removes whole segments, when their newest record has expired: a record outlives retention.ms by as long as its
+# segment was open, and by the broker's own rounds. The declared days hold for the record.
+_OUTLIVES_MS = 2 * _SEGMENT_MS
 
 
 class KafkaUnreachable(Unreachable):
@@ -83,8 +87,7 @@ class Topics:
 
     def _ensure(self) -> list[str]:
         known = self._admin.list_topics(timeout=_TIMEOUT).topics
-        week = str(self._settings.topic_retention_days * _DAY_MS)
-        letters = str(self._settings.dead_letter_retention_days * _DAY_MS)
+        days, letters = self._settings.topic_retention_days, self._settings.dead_letter_retention_days
         wanted = [
             NewTopic(
                 name,
@@ -93,7 +96,10 @@ class Topics:
                 config={
                     "message.timestamp.type": "LogAppendTime",
                     "cleanup.policy": "delete",
-                    "retention.ms": letters if name == self.rejected else week,
+                    "retention.ms": str(
+                        (letters if name == self.rejected else days) * _DAY_MS - _OUTLIVES_MS
+                    ),
+                    "segment.ms": str(_SEGMENT_MS),
                 },
             )
             for name in self._all

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.cli import run_file
 from ledger.cli.command import Call, command
-from ledger.cli.doctor import examine
+from ledger.cli.doctor import State, examine
 from ledger.cli.output import Answer, View
 from ledger.core.errors import Unreachable
 from ledger.services import databases, resolve
@@ -59,21 +59,32 @@ def add_to(app: typer.Typer) -> None:
 
     @command(app, "doctor", example="ledger doctor --json")
     async def doctor(call: Call) -> int:
-        """Checks settings, keys, servers, topics, roles, migrations and clocks, and says what to mend.
+        """Checks settings, keys, brokers, topics, databases, rights, clocks and positions, and says what to mend.
 
-        Exit code 0 where all is well, 1 where something is to be mended, 3 where a server does not answer.
+        Exit code 0 where nothing is to be mended (warnings are no mends), 1 where something is, 3 where a server does
+        not answer. It changes nothing.
         """
         checks = [each async for each in examine(call.settings)]
         rows = [
-            {"check": each.name, "state": "ok" if each.ok else "mend", "detail": each.detail}
+            {
+                "check": each.name,
+                "state": str(each.state),
+                "code": each.code,
+                "detail": each.detail,
+                "remedy": each.remedy,
+            }
             for each in checks
         ]
-        view = View(columns=("check", "", "detail"), rows=[tuple(row.values()) for row in rows])
-        document = {"ok": all(each.ok for each in checks), "checks": rows}
-        call.output.show(Answer(document, view, rows))
+        shown = [
+            (each.name, each.state, each.detail if each.remedy is None else f"{each.detail}. {each.remedy}")
+            for each in checks
+        ]
+        sound = all(each.state is not State.MEND for each in checks)
+        view = View(columns=("check", "", "detail"), rows=shown)
+        call.output.show(Answer({"ok": sound, "checks": rows}, view, rows))
         if any(each.unreachable for each in checks):
             return Unreachable.exit_code
-        return 0 if document["ok"] else 1
+        return 0 if sound else 1
 
     @command(app, "status", example="ledger status --json")
     async def status_command(call: Call) -> None:

@@ -20,11 +20,14 @@ OWN_APPEND_SECONDS = Histogram(
     "ledger_own_append_seconds",
     "Time until one of the ledger's own entries is committed: a read waits for it",
 )
+CLOCK_ACCEPTED = Counter(
+    "ledger_clock_accepted_total", "Jumps forward of PostgreSQL's clock that were accepted with an entry"
+)
 
 for _kind in ("database", "kafka"):
     TRANSIENT_FAULTS.labels(_kind)
 for _outcome in ("cached", "found", "created"):
     VAULT_KEYS.labels(_outcome)
 
-SHARED = (TRANSIENT_FAULTS, VAULT_KEYS, OWN_APPEND_SECONDS, ENDED)
+SHARED = (TRANSIENT_FAULTS, VAULT_KEYS, OWN_APPEND_SECONDS, CLOCK_ACCEPTED, ENDED)
 """For a program with a registry of its own, which shows them too."""

@@ -48,10 +48,11 @@ def environment(world: World) -> dict[str, str]:
 
 
 class CommandLine:
-    """`await ledger("status", "--json")` in a world."""
+    """`await ledger("status", "--json")` in a world, or with a program's variables."""
 
-    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in environment(world).items():
+    def __init__(self, world: World | dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        variables = world if isinstance(world, dict) else environment(world)
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
     async def __call__(self, *arguments: str) -> Said:

@@ -218,28 +218,10 @@ async def test_a_proof_and_an_export_are_of_the_log(
     assert await _size(ledger) == size + 1
 
 
-async def test_migrating_again_changes_nothing_and_the_doctor_is_content(ledger: CommandLine) -> None:
+async def test_migrating_again_changes_nothing(ledger: CommandLine) -> None:
     said = await ledger("migrate", "--json")
     assert said.code == 0
     assert said.json["applied"] == {"ledger": [], "vault": []}
-    found = await ledger("doctor", "--json")
-    assert [each for each in found.json["checks"] if each["state"] != "ok"] == []
-    assert found.code == 0
-
-
-async def test_the_doctor_says_what_to_mend(ledger: CommandLine, world: World) -> None:
-    connection = await asyncpg.connect(world.databases.ledger_superuser_url)
-    try:
-        await connection.execute("DELETE FROM public.ledger_migration WHERE number = 1")
-    finally:
-        await connection.close()
-    found = await ledger("doctor", "--json")
-    assert found.code == 1
-    assert [
-        (each["check"], each["detail"].split(":")[0])
-        for each in found.json["checks"]
-        if each["state"] == "mend"
-    ] == [("ledger database: migrations", "run `ledger migrate`")]
 
 
 async def test_another_name_is_no_ledger(ledger: CommandLine) -> None:

@@ -210,7 +210,7 @@ def test_the_doctor_sees_keys_that_others_may_read(
     main(["doctor", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert [each["detail"] for each in found["checks"] if each["check"] == "keys"] == [
-        "open to others: some.key; chmod 700 or 600"
+        "open to others: some.key"
     ]
 
 
