@@ -192,12 +192,14 @@ class _Run:
     async def _finish(self, erasure: Erasure, started: int | None) -> Erased:
         """The head-locked transaction, by a role that may delete links, unless it had won before a crash."""
         ledger = self._ledger
-        links = await _count_links(ledger, {each.bytes for each in erasure.key_ids})
+        key_ids = {each.bytes for each in erasure.key_ids}
+        links, linked = await _count_links(ledger, key_ids), await _count_linked(ledger, key_ids)
         by = effective_by(self._settings, datetime.now(UTC))
         with translated():
             seq = await ledger.reader.fetchval(_SQL.appended, ledger.ledger_id, erasure.erasure_id)
         if seq is None:
-            data = {"effective_by": own.clock_text(by), "keys": len(erasure.key_ids)}
+            # `linked` lets a verifier see links that came back: so many keys at least have lost theirs here.
+            data = {"effective_by": own.clock_text(by), "keys": len(erasure.key_ids), "linked": linked}
             eraser = OwnEntries(
                 ledger.database_url,
                 ledger.ledger_id,
@@ -225,3 +227,10 @@ async def _count_links(ledger: OpenLedger, keys: set[bytes]) -> int:
     with translated():
         key_ids = [UUID(bytes=each) for each in keys]
         return int(await ledger.reader.fetchval(_SQL.count_links, ledger.ledger_id, key_ids))
+
+
+async def _count_linked(ledger: OpenLedger, keys: set[bytes]) -> int:
+    """How many of these keys the log knows at all: a row of the vault may be of nobody in it yet."""
+    with translated():
+        key_ids = [UUID(bytes=each) for each in keys]
+        return int(await ledger.reader.fetchval(_SQL.count_linked, ledger.ledger_id, key_ids))

@@ -72,7 +72,8 @@ async def test_the_person_goes_and_the_chain_holds(world: World) -> None:
     assert head["vault_epoch"] == 1
     last = msgspec.json.decode(stored[-1])
     assert [slot["r"] for slot in last["who"]] == ["actor"]
-    assert set(last["event"]["data"]) == {"_sd", "_sd_alg", "effective_by", "keys"}
+    assert set(last["event"]["data"]) == {"_sd", "_sd_alg", "effective_by", "keys", "linked"}
+    assert (last["event"]["data"]["keys"], last["event"]["data"]["linked"]) == (1, 1)
     assert await rows(world, "SELECT FROM ledger.sealed WHERE seq < 6") != []
 
 

@@ -11,6 +11,9 @@ SELECT DISTINCT p.key_id AS one, other.key_id AS two, e.type, e.received, e.topi
 -- name: count_links
 SELECT count(*) FROM entry_person WHERE ledger_id = $1 AND key_id = ANY($2)
 
+-- name: count_linked
+SELECT count(DISTINCT key_id) FROM entry_person WHERE ledger_id = $1 AND key_id = ANY($2)
+
 -- name: holds
 SELECT e.seq, e.type, e.leaf, p.slot, p.role, p.key_id, s.blob
   FROM entry AS e
