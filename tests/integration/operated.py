@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from ledger.example.month import generate
 from ledger.storage.migrate import ensure_ledger
 from ledger.storage.own_entries import OwnEntry
 from tests.integration.command_line import CommandLine
+from tests.integration.copied_databases import copies
 from tests.integration.superuser import signed_checkpoint, superuser
 from tests.services import database_pair
 from tests.world import make_world
@@ -131,22 +131,9 @@ async def _places(connection: asyncpg.Connection) -> dict[str, int]:
 
 @asynccontextmanager
 async def copied(ledger: Operated, *which: str) -> AsyncIterator[Operated]:
-    """A copy of the databases named, `ledger` and `vault`, for one operator to spoil; the others stay the first's."""
-    pair = ledger.world.databases
-    names: dict[str, Any] = {each: f"{each}_{secrets.token_hex(6)}" for each in which}
-    connection = await asyncpg.connect(pair.services.superuser_url("postgres"))
-    try:
-        for each, name in names.items():
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {getattr(pair, each)}")
-            await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO ledger")
-        copy = replace(pair, **names)
-        urls = {"database_url": copy.ledger_url, "vault_url": copy.vault_url}
-        settings = ledger.world.settings.model_copy(update=urls)
-        yield replace(ledger, world=replace(ledger.world, databases=copy, settings=settings))
-    finally:
-        for name in names.values():
-            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.close()
+    """A copy of the databases named, `ledger` and `vault`; the others stay the first's."""
+    async with copies(ledger.world, which) as world:
+        yield replace(ledger, world=world)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,6 @@ def _column(name: str, value: str) -> str:
         "wrapped": _column("wrapped", "set_byte(wrapped, 30, get_byte(wrapped, 30) # 1)"),
         "wrapped, cut short": _column("wrapped", "substr(wrapped, 1, 5)"),
         "wrapped, of another": _column("wrapped", f"(SELECT wrapped FROM vault.person WHERE {TWO})"),
-        "deleted": f"DELETE FROM vault.person WHERE {ONE}",
         "all deleted": "DELETE FROM vault.person",
     }.items(),
 )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 from ledger import verify_cli
@@ -22,6 +19,7 @@ from ledger.storage.migrate import ensure_ledger
 from ledger.storage.own_entries import OwnEntry
 from ledger.storage.questions import Asker
 from ledger.storage.verify import verify
+from tests.integration.copied_databases import copies
 from tests.integration.superuser import attack, recompute, signed_checkpoint, superuser
 from tests.services import database_pair
 from tests.world import accessed, event, make_world, registering
@@ -85,24 +83,6 @@ async def copied_ledger(whole_month: World) -> AsyncIterator[World]:
     """A copy of the month's ledger beside the month's own vault."""
     async with copies(whole_month, ("ledger",)) as world:
         yield world
-
-
-@asynccontextmanager
-async def copies(world: World, which: tuple[str, ...]) -> AsyncIterator[World]:
-    pair = world.databases
-    names: dict[str, Any] = {each: f"{each}_{secrets.token_hex(6)}" for each in which}
-    connection = await asyncpg.connect(pair.services.superuser_url("postgres"))
-    try:
-        for each, name in names.items():
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {getattr(pair, each)}")
-            await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO ledger")
-        copy = replace(pair, **names)
-        urls = {"database_url": copy.ledger_url, "vault_url": copy.vault_url}
-        yield replace(world, databases=copy, settings=world.settings.model_copy(update=urls))
-    finally:
-        for name in names.values():
-            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.close()
 
 
 async def test_the_untouched_log_holds(world: World) -> None:
