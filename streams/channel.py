@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ledger.core.batch import Batch  # noqa: TC001 -- a field, which the decoder must find
+from streams.carried import Change  # noqa: TC001 -- likewise
 
 if TYPE_CHECKING:
     import socket
@@ -66,7 +67,9 @@ class Ended(msgspec.Struct, tag=True, array_like=True, frozen=True):
 
 
 class Beat(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """From the preparing process: it lives."""
+    """From the preparing process: it lives, and what it counted since the last time."""
+
+    changes: list[Change] = []
 
 
 Message = Start | Begin | Halt | Outcome | Prepared | Anew | Ended | Beat

@@ -43,7 +43,7 @@ BISECTED = Counter(
 )
 DEDUP_LOOKUPS = Counter(
     "ledger_dedup_lookups_total",
-    "Batches by whether they were looked up in `seen`, or needed no look-up",
+    "Events that were looked up among those seen before, or were known to be new without",
     ["outcome"],
 )
 DEAD_LETTERS = Counter("ledger_dead_letters_total", "Dead letters that Kafka acknowledged")

@@ -13,6 +13,7 @@ import structlog
 
 from ledger.core.errors import InvariantBroken, LedgerError, Unreachable
 from ledger.storage.append import DataRefused, PrepareAgain
+from streams.carried import Changes
 from streams.channel import Anew, Beat, Begin, Ended, Outcome, Prepared
 from streams.fetch import TopicRecreated
 from streams.reading import Reading
@@ -52,8 +53,9 @@ async def _speak(channel: Channel, said: asyncio.Queue[Message]) -> None:
 
 
 async def _beat(said: asyncio.Queue[Message]) -> None:
+    changes = Changes()
     while True:
-        await said.put(Beat())
+        await said.put(Beat(changes.take()))
         await asyncio.sleep(_BEAT_SECONDS)
 
 

@@ -14,6 +14,7 @@ import structlog
 from ledger.core.errors import InternalFault, InvariantBroken, LedgerError, Unreachable
 from ledger.storage.append import DataRefused, PrepareAgain
 from streams.abreast import first_to_end
+from streams.carried import carry
 from streams.channel import Anew, Beat, Begin, Channel, Ended, Halt, Outcome, Prepared, Start
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ class PreparingProcess:
             while True:
                 message = await channel.receive()
                 self._heard = time.monotonic()
-                if not isinstance(message, Beat):
+                if isinstance(message, Beat):
+                    carry(message.changes)
+                else:
                     inbox.put_nowait(message)
         finally:
             inbox.put_nowait(None)

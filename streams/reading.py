@@ -7,6 +7,7 @@ while one batch is appended the next ones are fetched and prepared. Not fetching
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -18,8 +19,10 @@ from ledger.core.batch import Batch
 from ledger.core.errors import Unreachable
 from ledger.storage.append import DataRefused, PrepareAgain
 from streams.abreast import first_to_end
+from streams.carried import observe
 from streams.fetch import Fetcher, Recreated
 from streams.kafka import started_producer
+from streams.metrics import BISECTED, DEAD_LETTERS
 from streams.prepare import Preparer, skipped
 from streams.record import Fetched, Hole
 
@@ -93,11 +96,15 @@ class Reading:
 
     async def _read(self, queue: asyncio.Queue[tuple[Fetched, Batch, Awaitable[None]]]) -> None:
         while True:
+            began = time.perf_counter()
             fetched = await self._fetcher.fetch()
             if fetched is None:
                 continue
+            observe("fetch", time.perf_counter() - began)
             await self._failpoints.reach("fetched")
+            began = time.perf_counter()
             batch = await self._prepare(fetched, queue.join)
+            observe("prepare", time.perf_counter() - began)
             await self._failpoints.reach("prepared")
             await queue.put((fetched, batch, await self._writer.take(batch)))
 
@@ -134,6 +141,7 @@ class Reading:
         """PostgreSQL refuses a value of the batch: halves it until the one record is found, which is rejected."""
         self._preparer.forget()
         if len(fetched.records) > 1:
+            BISECTED.inc()
             for half in fetched.halves():
                 try:
                     await self._append(half)
@@ -171,6 +179,7 @@ class Reading:
                 )
             sent = [await self._producer.send(self._parts.topics.rejected, letter) for letter in letters]
             await asyncio.gather(*sent)
+            DEAD_LETTERS.inc(len(sent))
         except (KafkaError, OSError) as error:
             await self._drop_producer()
             raise Unreachable(

@@ -26,6 +26,8 @@ from ledger.core import own
 from ledger.core.errors import Unreachable
 from ledger.core.protocol import Protocol
 from ledger.storage.append import Appender, Fenced, PrepareAgain
+from ledger.storage.metrics import TRANSIENT_FAULTS
+from streams import metrics
 from streams.abreast import first_to_end
 from streams.fetch import TopicRecreated
 from streams.kafka import started_producer
@@ -68,7 +70,7 @@ class AppendService(Service):
     ) -> None:
         super().__init__(**kwargs)
         self._parts = parts
-        self._protocol = protocol or Protocol()
+        self._protocol = metrics.Timed(protocol or Protocol())
         self._preparing = preparing
         self._owner: UUID = uuid4()
         self._epoch: int | None = None
@@ -108,6 +110,7 @@ class AppendService(Service):
                 await self._finished.wait()
         if self._epoch is not None:
             self._epoch = None
+            metrics.LEASE_HELD.set(0)
             with suppress(Unreachable, TimeoutError):  # then it runs out by itself
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await self._parts.intake.release_lease(self._owner)
@@ -157,13 +160,15 @@ class AppendService(Service):
                     )
                 )
             except (TopicRecreated, PrepareAgain):
-                pass
+                metrics.PREPARE_AGAIN.inc()
             except (Fenced, Unreachable) as error:
                 if self._progressed:  # a fault long after the last one is a first one
                     pause, self._progressed = 0.1, False
                 if isinstance(error, Fenced):
                     self._note_fenced()
                 else:
+                    kind = "database" if error.code == "database-unreachable" else "kafka"
+                    TRANSIENT_FAULTS.labels(kind).inc()
                     _log.warning("worker.unreachable", code=error.code)
                 await self._pause(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
                 pause = min(pause * 2, 30.0)
@@ -186,6 +191,8 @@ class AppendService(Service):
     async def _take_lease(self) -> int | None:
         self._epoch = await self._parts.intake.take_lease(self._owner, self._parts.settings.lease_seconds)
         if self._epoch is not None:
+            metrics.LEASE_HELD.set(1)
+            metrics.LEASE_EPOCH.set(self._epoch)
             _log.info("worker.leased", ledger=self._parts.settings.name, epoch=self._epoch)
             await self._protocol.reach("leased")
         return self._epoch
@@ -193,6 +200,7 @@ class AppendService(Service):
     def _note_fenced(self) -> None:
         """Fenced: the lease is not ours any more. Three times in a minute is an alert."""
         self._epoch = None
+        metrics.LEASE_HELD.set(0)
         _FENCED.inc()
         now = time.monotonic()
         self._fenced.append(now)
@@ -204,6 +212,7 @@ class AppendService(Service):
         async with self._turn:
             if self._over():
                 await asyncio.Future()  # until it is cancelled
+            self._protocol.begin()
             result = await self._appender.append(batch)
         self._note(batch, result)
         await self._hint(result)
@@ -256,6 +265,7 @@ class AppendService(Service):
         self._progressed = True
         self._accounted |= {(move.topic, move.partition): move.end for move in batch.moves}
         _SIZE.set(result.size)
+        metrics.committed(batch)
         rejected = sum(item.entry.type == own.REJECTED for item in batch.items)
         conflicts = sum(item.entry.type == own.CONFLICT for item in batch.items)
         accepted = sum(item.place is not None for item in batch.items) - rejected - conflicts
