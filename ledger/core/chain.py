@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ledger.core import leaf as leaf_format
+from ledger.core.entry import PreparedEntry  # noqa: TC001 -- a struct's field
 from ledger.core.merkle import leaf_hash
 from ledger.core.tag import tag
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ledger.core.entry import PreparedEntry, SealedSlot
+    from ledger.core.entry import SealedSlot
     from ledger.core.merkle import Frontier
 
 SEGMENT_LEAVES = 65_536
@@ -39,8 +42,7 @@ class Head:
     close_segment: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedSlot:
+class LinkedSlot(msgspec.Struct, frozen=True, gc=False):
     """A row of the person-to-entry links, and the blob beside it."""
 
     slot: int
@@ -50,8 +52,7 @@ class LinkedSlot:
     blob: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedEntry:
+class LinkedEntry(msgspec.Struct, frozen=True, gc=False):
     """A leaf at its place."""
 
     seq: int
@@ -80,6 +81,7 @@ class Chain:
         self._seg, self._seg_first, self._seg_began = head.seg, head.seg_first, head.seg_began
         self._appended = head.appended
         self._close_segment = head.close_segment
+        self._clock: tuple[datetime | None, bytes] = (None, b"")
 
     @property
     def size(self) -> int:
@@ -114,7 +116,7 @@ class Chain:
             who.append(leaf_format.complete_slot(sealed.head, tag(slot.tag_key, seg, j)))
             slots.append(LinkedSlot(index, slot.role, slot.key_id, j, sealed.blob))
         leaf = leaf_format.splice(
-            appended=leaf_format.encode_clock(appended),
+            appended=self._clock_text(appended),
             event=entry.event,
             ledger=self._ledger,
             prev=self._prev,
@@ -127,6 +129,12 @@ class Chain:
         self._frontier.append(hashed)
         self._size, self._prev, self._appended = seq + 1, hashed, appended
         return LinkedEntry(seq, seg, leaf, hashed, tuple(slots), entry)
+
+    def _clock_text(self, appended: datetime) -> bytes:
+        """A batch's entries share a clock, and so its text."""
+        if self._clock[0] != appended:
+            self._clock = (appended, leaf_format.encode_clock(appended))
+        return self._clock[1]
 
     def _open_segment(self, seq: int, appended: datetime) -> None:
         """`seg` rises by 0 or 1; a segment that has no leaf is never closed."""

@@ -44,7 +44,7 @@ def slot_head(role: str, blob: bytes, introduced: bytes | None) -> bytes:
 
 def complete_slot(head: bytes, tag: bytes) -> bytes:
     """The slot's JSON from its head and its tag (32 bytes)."""
-    return b'%b%b"}' % (head, _b64(tag))
+    return b"".join((head, _b64(tag), b'"}'))
 
 
 def splice(

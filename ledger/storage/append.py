@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -21,21 +21,24 @@ from ledger.core.chain import Chain, Head, LinkedEntry, VariantMissing
 from ledger.core.errors import InternalFault, InvariantBroken, LedgerError, Unreachable
 from ledger.core.merkle import Frontier
 from ledger.core.protocol import Protocol
-from ledger.storage import rows
+from ledger.storage.copying import copy, copy_as_made
 from ledger.storage.database import TRANSIENT, Role, connect
+from ledger.storage.metrics import CLOCK_ACCEPTED, TRANSIENT_FAULTS
 from ledger.storage.patience import end_blockers, patiently
+from ledger.storage.rows import Rows
 from ledger.storage.sql import load
 from ledger.storage.tiles import store_full_tiles
 from ledger.storage.writer_memory import Memory, recall
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
     from uuid import UUID
 
     from ledger.core.entry import PreparedEntry
 
 _SQL = load("append")
 _CLOCK_JUMP = timedelta(seconds=5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = structlog.get_logger(__name__)
 
 
@@ -114,8 +117,10 @@ class Appender:
                 return await self._attempt(batch, unknown)
             except _OutcomeUnknown as error:
                 unknown = error
+                TRANSIENT_FAULTS.labels("database").inc()
                 _log.warning("append.outcome_unknown", size=error.result.size)
             except TRANSIENT as error:
+                TRANSIENT_FAULTS.labels("database").inc()
                 _log.warning("append.transient", error=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
@@ -172,8 +177,7 @@ class Appender:
         memory = await recall(connection, self._ledger_id, locked["size"], before)
         await memory.count(connection, self._ledger_id, batch)
         jump, clock = self._clock_jump(locked["now"]), (locked["now"], time.monotonic())
-        linked, chain, appended = self._link(locked, memory, batch, jump)
-        root = await self._write(connection, locked, memory, batch, linked, chain.head(), appended)
+        linked, chain, root = await self._write(connection, locked, memory, batch, jump)
         await self._protocol.reach("copied")
         ours = linked[: len(batch.items)]
         result = Appended(
@@ -189,6 +193,8 @@ class Appender:
             raise _OutcomeUnknown(result, clock) from error
         memory.size = chain.size
         self._memory, self._clock = memory, clock
+        if jump:
+            CLOCK_ACCEPTED.inc()
         await self._protocol.reach("committed")
         return result
 
@@ -229,32 +235,18 @@ class Appender:
         if status != f"UPDATE {len(moves)}":
             raise Fenced("The positions in Kafka are not where this batch began: another writer appended it.")
 
-    def _link(
-        self, locked: asyncpg.Record, memory: Memory, batch: Batch, jump: timedelta | None
-    ) -> tuple[list[LinkedEntry], Chain, datetime]:
-        head = Head(
-            size=locked["size"],
-            prev=locked["prev"],
-            frontier=Frontier.from_bytes(locked["size"], locked["frontier"]),
-            seg=locked["seg"],
-            seg_first=locked["seg_first"],
-            seg_began=locked["seg_began"],
-            appended=locked["appended"],
-            close_segment=locked["close_segment"],
-        )
-        now: datetime = locked["now"]
-        appended = max(now, head.appended) if head.appended else now
-        chain = Chain(self._origin, head, memory.counters)
-        linked = [chain.link(item.entry, appended) for item in batch.items]
+    def _entries(
+        self, batch: Batch, linked: list[LinkedEntry], appended: datetime, jump: timedelta | None
+    ) -> Iterator[tuple[PreparedEntry, Item | None]]:
+        """The batch's entries, and those that only its append makes; `linked` holds the earlier ones."""
+        for item in batch.items:
+            yield item.entry, item
         if batch.duplicates:
-            linked.append(chain.link(self._covers(batch, linked, appended), appended))
+            yield self._covers(batch, linked, appended), None
         if jump:
             data = {"seconds": int(jump.total_seconds())}
-            entry = own.plain_entry(
-                own.CLOCK_ACCEPTED, origin=self._origin, time=own.clock_text(appended), data=data
-            )
-            linked.append(chain.link(entry, appended))
-        return linked, chain, appended
+            time = own.clock_text(appended)
+            yield own.plain_entry(own.CLOCK_ACCEPTED, origin=self._origin, time=time, data=data), None
 
     def _covers(self, batch: Batch, linked: list[LinkedEntry], appended: datetime) -> PreparedEntry:
         """The batch's one `events-duplicate` entry: which offsets say again what which entries say."""
@@ -293,23 +285,34 @@ class Appender:
         locked: asyncpg.Record,
         memory: Memory,
         batch: Batch,
-        linked: list[LinkedEntry],
-        head: Head,
-        appended: datetime,
-    ) -> bytes:
-        """COPY of the rows, the full tiles, the batch and the head; the new root."""
+        jump: timedelta | None,
+    ) -> tuple[list[LinkedEntry], Chain, bytes]:
+        """Links the entries while PostgreSQL takes in their rows, then writes what follows from them: full tiles, the
+        batch, the head; the linked entries, the chain behind them, and the new root.
+        """
         ledger_id = self._ledger_id
         slice_ = locked["newest_slice"]
         if slice_ != locked["slice"] or locked["size"] == 0:
             await connection.execute(_SQL.start_slice, ledger_id, slice_, locked["size"])
-        items: list[Item | None] = [*batch.items, *[None] * (len(linked) - len(batch.items))]
-        pairs = list(zip(linked, items, strict=True))
-        await rows.copy(connection, "entry", rows.entries(ledger_id, slice_, appended, pairs))
+        now: datetime = locked["now"]
+        appended = max(now, locked["appended"] or now)
+        chain = Chain(self._origin, _head(locked), memory.counters)
+        rows = Rows(ledger_id, slice_, _microseconds(appended))
+        linked: list[LinkedEntry] = []
+
+        def linking() -> Iterator[bytes]:
+            for entry, item in self._entries(batch, linked, appended, jump):
+                each = chain.link(entry, appended)
+                linked.append(each)
+                yield rows.add(each, item)
+
+        await copy_as_made(connection, "entry", linking())
         await self._protocol.reach("copied half")
-        await rows.copy(connection, "sealed", rows.sealed(ledger_id, slice_, linked))
-        await rows.copy(connection, "entry_person", rows.links(ledger_id, slice_, linked))
-        await rows.copy(connection, "seen", rows.seen(ledger_id, pairs))
-        registered = [(each.seq, *row) for each, item in pairs if item for row in item.registered]
+        await copy(connection, "sealed", rows.sealed)
+        await copy(connection, "entry_person", rows.links)
+        await copy(connection, "seen", rows.seen)
+        ours = list(zip(linked, batch.items, strict=False))
+        registered = [(each.seq, *row) for each, item in ours for row in item.registered]
         if registered:
             await connection.execute(
                 _SQL.insert_registered, ledger_id, *map(list, zip(*registered, strict=True))
@@ -318,11 +321,12 @@ class Appender:
         memory.pending = await store_full_tiles(connection, ledger_id, locked["size"], memory.pending)
         if batch.retire:
             await connection.execute(_SQL.retire, ledger_id, list(batch.retire))
-        for each, item in pairs:
-            if item and item.erasure:
+        for each, item in ours:
+            if item.erasure:
                 await connection.execute(_SQL.delete_links, ledger_id, list(item.erasure.key_ids))
                 await connection.execute(_SQL.raise_vault_epoch, ledger_id)
                 await connection.execute(_SQL.insert_erased, ledger_id, item.erasure.erasure_id, each.seq)
+        head = chain.head()
         root = head.frontier.root()
         await connection.execute(_SQL.insert_batch, ledger_id, head.size, head.prev, root, appended)
         await connection.execute(
@@ -339,7 +343,25 @@ class Appender:
             appended,
             slice_,
         )
-        return root
+        return linked, chain, root
+
+
+def _head(locked: asyncpg.Record) -> Head:
+    return Head(
+        size=locked["size"],
+        prev=locked["prev"],
+        frontier=Frontier.from_bytes(locked["size"], locked["frontier"]),
+        seg=locked["seg"],
+        seg_first=locked["seg_first"],
+        seg_began=locked["seg_began"],
+        appended=locked["appended"],
+        close_segment=locked["close_segment"],
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 async def connect_raw(url: str, role: Role) -> asyncpg.Connection:
