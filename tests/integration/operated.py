@@ -102,6 +102,7 @@ async def _places(connection: asyncpg.Connection) -> dict[str, int]:
             """(two.topic_id, two.partition, two."offset") = (one.topic_id, one.partition, one."offset" + 1)
                AND EXISTS (SELECT FROM entry_person AS here JOIN entry_person AS after USING (key_id, seg)
                             WHERE here.seq = one.seq AND here.slot = 0 AND here.j > 1 AND after.seq > one.seq)
+               AND (SELECT count(*) = count(DISTINCT key_id) FROM entry_person WHERE seq = one.seq)
                AND EXISTS (SELECT FROM entry_person WHERE seq = two.seq)"""
         )
     )
