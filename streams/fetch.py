@@ -20,14 +20,14 @@ from confluent_kafka import TopicPartition as Place
 from confluent_kafka.cimpl import KafkaError as Code
 
 from ledger.core.batch import RecordPlace
-from ledger.core.errors import InvariantBroken
+from ledger.core.errors import InvariantBroken, Unreachable
 from streams.kafka import aiokafka_options, librdkafka_options
 from streams.prepare import probe
 from streams.record import Fetched, Hole, Record
 from streams.topics import KafkaUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from uuid import UUID
 
     from ledger.settings import Settings
@@ -42,6 +42,12 @@ class BrokerLostRecords(InvariantBroken):
     """Kafka's log ends before our position, or holds another record before it: acknowledged records are lost."""
 
     code = "broker-lost-records"
+
+
+class TopicMissing(Unreachable):
+    """A topic that was read is not there: nothing is passed over until it is again."""
+
+    code = "topic-missing"
 
 
 class TopicRecreated(Exception):  # noqa: N818 -- not an error: the topic is claimed again
@@ -116,6 +122,7 @@ class Fetcher:
         self._leftover.clear()
         topics = await self._topics.describe()
         positions = {(each.topic_id, each.partition): each for each in await self._intake.positions()}
+        _check_presence(positions.values(), topics)
         gone = [
             each
             for each in positions.values()
@@ -342,6 +349,21 @@ def _explained(gap: _Gap, visible: set[int]) -> Iterator[Hole]:
             first,
             (rest[-1] if rest else first) + 1,
             "aborted" if aborted else "transaction-marker",
+        )
+
+
+def _check_presence(positions: Iterable[Position], topics: Mapping[str, Topic]) -> None:
+    """Whether Kafka still has the topics that were read. Without any, it is not the Kafka that they were read from."""
+    missing = sorted({each.topic for each in positions if each.next_offset and each.topic not in topics})
+    if missing and not topics:
+        raise BrokerLostRecords(
+            "Kafka has none of the topics that the ledger has read: its data was lost, or this is another cluster. Restore "
+            "the broker, or check LEDGER_KAFKA_BOOTSTRAP and LEDGER_TOPIC_PREFIX."
+        )
+    if missing:
+        raise TopicMissing(
+            f"The ledger has read from topics that Kafka does not have ({', '.join(missing)}): restore them, or create them "
+            "again, which is then recorded."
         )
 
 

@@ -52,6 +52,8 @@ _STANDBY_SECONDS = 1.0
 _DRAIN_SECONDS = 10.0
 _HINT_SECONDS = 1.0
 _FENCED_ALERT = 3
+_LONGEST_PAUSE = 10.0  # seconds, and at most half as much again: a server that came back is not let wait
+_KINDS = {"database-unreachable": "database", "preparation-lost": "preparation"}
 
 
 class AppendService(Service):
@@ -167,11 +169,10 @@ class AppendService(Service):
                 if isinstance(error, Fenced):
                     self._note_fenced()
                 else:
-                    kind = "database" if error.code == "database-unreachable" else "kafka"
-                    TRANSIENT_FAULTS.labels(kind).inc()
+                    TRANSIENT_FAULTS.labels(_KINDS.get(error.code, "kafka")).inc()
                     _log.warning("worker.unreachable", code=error.code)
                 await self._pause(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
-                pause = min(pause * 2, 30.0)
+                pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _over(self) -> bool:
         return bool(self.should_stop) or self._draining.is_set()
