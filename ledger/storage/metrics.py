@@ -24,7 +24,7 @@ CLOCK_ACCEPTED = Counter(
     "ledger_clock_accepted_total", "Jumps forward of PostgreSQL's clock that were accepted with an entry"
 )
 
-for _kind in ("database", "kafka"):
+for _kind in ("database", "kafka", "preparation"):
     TRANSIENT_FAULTS.labels(_kind)
 for _outcome in ("cached", "found", "created"):
     VAULT_KEYS.labels(_outcome)

@@ -80,7 +80,7 @@ DIAGNOSES = {
     "standby-none": _warn("a commit waits for no standby: the loss of the server loses acknowledged entries", "Set synchronous_standby_names to a quorum, for instance `ANY 1 (a, b)`."),
     "standby-absent": _mend("commits wait for a standby, and none is connected", "Start the standbys; until then every commit waits."),
     "statements-logged": _warn("statements are logged with their parameters: key ids stay in the log after an erasure", "Set log_statement=none or ddl and log_min_duration_statement=-1, or log_parameter_max_length=0."),
-    "connections-few": _warn("few connections are left", "Raise max_connections: a worker and an API process take up to 30 each."),
+    "connections-few": _warn("few connections are left", "Raise max_connections: the two processes of a worker and that of an API take up to 30 each."),
     "migrations-pending": _mend("the database is not of this version", "Run `ledger migrate`."),
     "migrations-changed": _mend("a migration that was applied is not the file that is shipped", "Install the version that the database was made with."),
     "migrations-unseen": _warn("this login may not see which migrations were applied", "Set LEDGER_MIGRATE_DATABASE_URL and LEDGER_MIGRATE_VAULT_URL for `doctor`."),
