@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from typing import TYPE_CHECKING
 
 from ledger.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
@@ -19,6 +23,11 @@ def encode(data: bytes) -> str:
 def encode_bytes(data: bytes) -> bytes:
     """The same as ASCII bytes, for what is joined to bytes anyway."""
     return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
+
+
+def encode_lines(parts: Iterable[bytes]) -> bytes:
+    """`encode_bytes` of each part, a line feed after each: many texts, translated at the price of one."""
+    return b"".join(map(binascii.b2a_base64, parts)).translate(_URL_SAFE, b"=")
 
 
 def decode(text: str) -> bytes:

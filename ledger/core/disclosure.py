@@ -6,16 +6,18 @@ import copy
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from accountability_ledger.restricted_json import canonical
+from accountability_ledger.restricted_json import canonical, canonical_lines
 from ledger.core import base64url
 from ledger.core.errors import BadAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ledger.core.randomness import RandomBytes
 
 SALT_BYTES = 16
 UNREGISTERED = "unregistered"
@@ -46,6 +48,27 @@ def disclose(salt: bytes, name: str, value: Any) -> str:
 def digest(disclosure: str) -> str:
     """base64url(SHA-256(text of the disclosure)), as it stands in `_sd`."""
     return base64url.encode(hashlib.sha256(disclosure.encode("ascii")).digest())
+
+
+class Disclosures(NamedTuple):
+    """Several disclosures in one order: their texts, the texts' digests (32 bytes each), and the digests as they stand
+    in `_sd`, all as bytes.
+    """
+
+    texts: list[bytes]
+    digests: list[bytes]
+    written: list[bytes]
+
+
+def disclose_all(names: Iterable[str], values: Sequence[Any], random: RandomBytes) -> Disclosures:
+    """`disclose` and `digest` of every value under its name, each with a salt of its own."""
+    drawn = random(SALT_BYTES * len(values))
+    cuts = range(0, len(drawn), SALT_BYTES)
+    salts = base64url.encode_lines([drawn[cut : cut + SALT_BYTES] for cut in cuts]).decode("ascii")
+    triples = [*zip(salts.splitlines(), names, values, strict=True)]
+    texts = base64url.encode_lines(canonical_lines(triples)).splitlines()
+    digests = [hashlib.sha256(text).digest() for text in texts]
+    return Disclosures(texts, digests, base64url.encode_lines(digests).splitlines())
 
 
 def parse(disclosure: str) -> Disclosed:

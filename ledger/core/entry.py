@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from accountability_ledger import vocabulary
-from accountability_ledger.catalog import EVENT_TYPES
 from accountability_ledger.errors import Refused
-from accountability_ledger.fields import Public, Registered, Sealed, Vocabulary
 from accountability_ledger.moment import microseconds
 from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url, disclosure, leaf, seal
+from ledger.core.slot_plan import slot_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +24,16 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from accountability_ledger.accept import Event
-    from accountability_ledger.fields import Rule
     from ledger.core.randomness import RandomBytes
     from ledger.core.registered import RegisteredKeys
+    from ledger.core.slot_plan import SlotPlan
 
-_PUBLIC_ATTRIBUTES = ("type", "time", "recordedtime", "sequence")
 _SEALED_ATTRIBUTES = ("correlationid", "traceparent", "dataref")
-_OWNERS_WITHOUT_SUBJECT = ("participant", "recipient", "actor")
-_ABSENT: Any = object()
-_RULES: dict[str, dict[tuple[str, ...], Rule]] = {
-    name: {field.path: field.rule for field in found.fields} for name, found in EVENT_TYPES.items()
-}
+_UNUSUAL_ATTRIBUTES = frozenset({"dataschema", *_SEALED_ATTRIBUTES})
+_BEFORE_DATA = b'{"data":{'
 
 
-@dataclass(frozen=True, slots=True)
-class SealedValue:
+class SealedValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A value that goes into blobs only: dotted path in `event`, and whose it is (`subject` or `actor`)."""
 
     name: str
@@ -48,13 +41,15 @@ class SealedValue:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What an entry says: the public part of `event`, the values to seal, and (role, identifier) of each slot."""
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """What an entry says: the public part of `event`, the values to seal, and (role, identifier) of each slot. `time`
+    is the event's in microseconds since 1970, None where nobody has read it yet.
+    """
 
     event: dict[str, Any]
     sealed: tuple[SealedValue, ...]
     persons: tuple[tuple[str, str], ...]
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +99,21 @@ def draft(event: Event, registered: RegisteredKeys) -> Draft:
     there is nobody to seal them for.
     """
     sealed: list[SealedValue] = []
-    public: dict[str, Any] = {
-        name: event.attributes[name] for name in _PUBLIC_ATTRIBUTES if name in event.attributes
-    }
+    public: dict[str, Any] = event.attributes.copy()
+    del public["specversion"]
+    event_id = public.pop("id")
     # A registering event is wholly public: it may be the first of its source, and no register could begin otherwise.
-    known = event.type.registers or registered.has("sources", event.attributes["source"])
-    _context("source", event.attributes["source"], known, public, sealed)
-    if schema := event.attributes.get("dataschema"):
-        _context("dataschema", schema, schema == event.type.schema_uri, public, sealed)
-    sealed.extend(
-        SealedValue(name, event.attributes[name], "subject")
-        for name in _SEALED_ATTRIBUTES
-        if name in event.attributes
-    )
-    data = _Sorter(event, registered, sealed).public(event.data, (), ())
-    public["data"] = {} if data is _ABSENT else data
+    if not (event.type.registers or registered.has("sources", public["source"])):
+        _hide("source", public, sealed)
+    if not public.keys().isdisjoint(_UNUSUAL_ATTRIBUTES):
+        if public.get("dataschema", event.type.schema_uri) != event.type.schema_uri:
+            _hide("dataschema", public, sealed)
+        sealed += [
+            SealedValue(name, public.pop(name), "subject") for name in _SEALED_ATTRIBUTES if name in public
+        ]
+    public["data"] = registered.allow_list(event.type).public(event.data, event.persons, sealed)
     if event.persons:
-        sealed.append(SealedValue("id", event.attributes["id"], "subject"))
+        sealed.append(SealedValue("id", event_id, "subject"))
     elif sealed:
         raise Refused(
             "no-owner",
@@ -128,74 +121,14 @@ def draft(event: Event, registered: RegisteredKeys) -> Draft:
             "for: name a subject or an actor, or register the values first.",
         )
     else:
-        public["id"] = event.attributes["id"]
-    return Draft(public, tuple(sealed), tuple((person.role, person.identifier) for person in event.persons))
+        public["id"] = event_id
+    persons = tuple([(person.role, person.identifier) for person in event.persons])
+    return Draft(public, tuple(sealed), persons)
 
 
-def _context(name: str, value: str, known: bool, public: dict[str, Any], sealed: list[SealedValue]) -> None:
-    public[name] = value if known else disclosure.UNREGISTERED
-    if not known:
-        sealed.append(SealedValue(name, value, "subject"))
-
-
-class _Sorter:
-    """Sorts an event's data into the public part and the sealed values."""
-
-    def __init__(self, event: Event, registered: RegisteredKeys, sealed: list[SealedValue]) -> None:
-        self._rules = _RULES[event.type.name]
-        self._persons = {person.path for person in event.persons}
-        self._registered = registered
-        self._sealed = sealed
-        self._registering = event.type.registers
-
-    def public(self, value: Any, path: tuple[str | int, ...], ruled: tuple[str, ...]) -> Any:
-        """The public part of a value, or _ABSENT. `ruled` is the path without the positions in lists."""
-        if path in self._persons:
-            return _ABSENT
-        rule = self._rules.get(ruled)
-        if isinstance(rule, Public):
-            return value
-        if isinstance(rule, Sealed):
-            return self._seal(path, value, rule.owner)
-        if isinstance(value, dict):
-            kept = {}
-            for name, each in value.items():
-                here = (*ruled, name)
-                # Most fields end here: no call, no path.
-                shown = (
-                    each if type(self._rules.get(here)) is Public else self.public(each, (*path, name), here)
-                )
-                if shown is not _ABSENT:
-                    kept[name] = shown
-            return kept if kept or not value else _ABSENT
-        if isinstance(value, list):
-            items = [self.public(each, (*path, index), ruled) for index, each in enumerate(value)]
-            kept_items = [each for each in items if each is not _ABSENT]
-            return kept_items if kept_items or not items else _ABSENT
-        if rule is None:
-            return self._seal(path, value, "subject")
-        if self._known(rule, value):
-            return value
-        self._seal(path, value, "subject")
-        return disclosure.UNREGISTERED
-
-    def _known(self, rule: Rule, value: Any) -> bool:
-        if self._registering:
-            return True
-        if not isinstance(value, str):
-            return False
-        if isinstance(rule, Vocabulary):
-            return vocabulary.contains(rule.name, value) or self._registered.has(rule.name, value)
-        if isinstance(rule, Registered):
-            also = rule.also
-            return self._registered.has(rule.section, value) or (
-                also is not None and self._registered.has(also, value)
-            )
-        return self._registered.has("sources", value)  # Person: `actor.id` of a service
-
-    def _seal(self, path: tuple[str | int, ...], value: Any, owner: str) -> Any:
-        self._sealed.append(SealedValue(".".join(("data", *map(str, path))), value, owner))
-        return _ABSENT
+def _hide(name: str, public: dict[str, Any], sealed: list[SealedValue]) -> None:
+    sealed.append(SealedValue(name, public[name], "subject"))
+    public[name] = disclosure.UNREGISTERED
 
 
 def fits(drafted: Draft, via: bytes, origin: str) -> bool:
@@ -218,70 +151,69 @@ def prepare(
     """Seals a draft: `keys[i]` is the key of slot i, `introduced[i]` whether an earlier leaf introduced it for sure.
     Raises Refused `leaf-too-large` where the leaf could exceed 65,535 bytes at any position.
     """
-    roles = [role for role, _ in drafted.persons]
-    texts: list[list[str]] = [[] for _ in roles]
-    digests: list[str] = []
-
-    def add(name: str, value: Any, slots: Sequence[int]) -> None:
-        text = disclosure.disclose(random(disclosure.SALT_BYTES), name, value)
-        digests.append(disclosure.digest(text))
-        for slot in slots:
-            texts[slot].append(text)
-
-    for index, (_, identifier) in enumerate(drafted.persons):
-        add(f"who.{index}", identifier, (index,))
-    owners = {owner: _owners(owner, roles) for owner in ("subject", "actor")}
-    for value in drafted.sealed:
-        add(value.name, value.value, owners[value.owner])
-    event = drafted.event
-    if digests:
-        event = {**event, "data": {**event["data"], "_sd": sorted(digests), "_sd_alg": "sha-256"}}
-    encoded = canonical(event)
-    if leaf.largest(encoded, via, origin, roles) > leaf.MAX_LEAF_BYTES:
+    sealed = drafted.sealed
+    roles: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    roles, identifiers = zip(*drafted.persons, strict=True) if drafted.persons else ((), ())
+    plan = slot_plan(origin, roles)
+    new = [key for key, known in zip(keys, introduced, strict=True) if not known]
+    names = [*plan.names, *[each.name for each in sealed], *["person"] * len(new)]
+    values = [*identifiers, *[each.value for each in sealed], *map(_person, new)]
+    texts, digests, written = disclosure.disclose_all(names, values, random)
+    in_leaf = len(roles) + len(sealed)
+    event = _with_digests(canonical(drafted.event), sorted(written[:in_leaf]))
+    if plan.bytes + len(event) + len(via) > leaf.MAX_LEAF_BYTES:
         raise Refused(
             "leaf-too-large", "The event's public part is too large for one entry: split it into chunks."
         )
-    slots = tuple(
-        _slot(role, key, texts[index], known, origin, random)
-        for index, (role, key, known) in enumerate(zip(roles, keys, introduced, strict=True))
-    )
-    return PreparedEntry(event["type"], microseconds(event["time"]), encoded, via, slots)
+    fields = _fields_by_owners(plan, sealed, texts[len(roles) : in_leaf])
+    introducing = iter(zip(texts[in_leaf:], digests[in_leaf:], strict=True))
+    slots = []
+    for role, key, known, owned, bound_to, identity in zip(
+        roles, keys, introduced, plan.owned, plan.bound_to, texts, strict=False
+    ):
+        text = b'["%b%b"]' % (identity, fields[owned])
+        blob = seal.seal_text(key.cipher, random(seal.NONCE_BYTES), text, bound_to)
+        later = SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), None))
+        first = None
+        if not known:
+            person, digest = next(introducing)
+            text = b'%b,"%b"]' % (text[:-1], person)
+            blob = seal.seal_text(key.cipher, random(seal.NONCE_BYTES), text, bound_to)
+            first = SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), digest))
+        slots.append(PreparedSlot(role, key.key_id, key.tag_key, later, first))
+    time = microseconds(drafted.event["time"]) if drafted.time is None else drafted.time
+    return PreparedEntry(drafted.event["type"], time, event, via, tuple(slots))
 
 
-def _owners(owner: str, roles: Sequence[str]) -> tuple[int, ...]:
-    """The slots whose blobs hold a field: its owner's; a service's fields belong to every subject; without a subject
-    the participants own it, else the recipient, else the actor.
-    """
-    order = (owner, "old", "subject", *_OWNERS_WITHOUT_SUBJECT)
-    return next(
-        (slots for role in order if (slots := tuple(i for i, found in enumerate(roles) if found == role))),
-        (),
-    )
-
-
-def _slot(
-    role: str, key: PersonKey, texts: list[str], known: bool, origin: str, random: RandomBytes
-) -> PreparedSlot:
-    bound_to = seal.associated_data(origin, role)
-    later = _sealed(role, key, texts, bound_to, random)
-    if known:
-        return PreparedSlot(role, key.key_id, key.tag_key, later, None)
+def _person(key: PersonKey) -> dict[str, Any]:
+    """The value that introduces a key, in the blob of its first leaf."""
     person: dict[str, Any] = {"id": key.identifier, "tag_key": base64url.encode(key.tag_key)}
     if key.after_erasure:
         person["after_erasure"] = True
-    introducing = disclosure.disclose(random(disclosure.SALT_BYTES), "person", person)
-    digest = base64url.decode(disclosure.digest(introducing))
-    first = _sealed(role, key, [*texts, introducing], bound_to, random, digest)
-    return PreparedSlot(role, key.key_id, key.tag_key, later, first)
+    return person
 
 
-def _sealed(
-    role: str,
-    key: PersonKey,
-    texts: list[str],
-    bound_to: bytes,
-    random: RandomBytes,
-    introduced: bytes | None = None,
-) -> SealedSlot:
-    blob = seal.seal(key.cipher, random(seal.NONCE_BYTES), texts, bound_to)
-    return SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), introduced))
+def _with_digests(event: bytes, digests: list[bytes]) -> bytes:
+    """The event's JSON with `_sd` and `_sd_alg` in its data. They are written in front: `data` is the first key of
+    every event, and `_` sorts before the letters with which all other keys begin.
+    """
+    if not digests:
+        return event
+    rest = event[len(_BEFORE_DATA) :]
+    comma = b"" if rest.startswith(b"}") else b","
+    return b'%b"_sd":["%b"],"_sd_alg":"sha-256"%b%b' % (_BEFORE_DATA, b'","'.join(digests), comma, rest)
+
+
+def _fields_by_owners(
+    plan: SlotPlan, sealed: Sequence[SealedValue], texts: Sequence[bytes]
+) -> dict[tuple[str, ...], bytes]:
+    """For each set of owners whose fields a blob of this entry holds: how the blob's JSON array goes on after its first
+    element, up to the last quotation mark. Disclosures are base64url and need no escapes.
+    """
+    return {
+        owned: b"".join(
+            [b'","' + text for each, text in zip(sealed, texts, strict=True) if each.owner in owned]
+        )
+        for owned in plan.owned_sets
+    }

@@ -42,7 +42,12 @@ def associated_data(origin: str, role: str) -> bytes:
 
 def seal(cipher: AESGCM, nonce: bytes, disclosures: Sequence[str], bound_to: bytes) -> bytes:
     """0x01 || nonce (12 bytes, random) || AES-256-GCM of the canonical JSON array of the disclosures."""
-    return _VERSION + nonce + cipher.encrypt(nonce, canonical(disclosures), bound_to)
+    return seal_text(cipher, nonce, canonical(disclosures), bound_to)
+
+
+def seal_text(cipher: AESGCM, nonce: bytes, text: bytes, bound_to: bytes) -> bytes:
+    """The same where the array has been written already."""
+    return _VERSION + nonce + cipher.encrypt(nonce, text, bound_to)
 
 
 def unseal(cipher: AESGCM, blob: bytes, bound_to: bytes) -> list[str]:

@@ -6,6 +6,7 @@ without NUL or lone surrogates, nesting at most 16 (the outermost value is level
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -39,6 +40,12 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 def canonical(value: Any) -> bytes:
     """The canonical bytes of a restricted JSON value: RFC 8785, which for this subset is sorted compact UTF-8."""
     return _encoder.encode(value)
+
+
+def canonical_lines(values: Sequence[Any]) -> list[bytes]:
+    """`canonical` of each value."""
+    # Within a value every control character is escaped, so that only the encoder's own line feeds part the lines.
+    return _encoder.encode_lines(values).splitlines()
 
 
 def strip(value: bytes) -> bytes:

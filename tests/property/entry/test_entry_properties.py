@@ -28,7 +28,10 @@ from tests.unit.entry.persons import ORIGIN, VIA, as_sent, key_of, linked, opene
 from tests.unit.sdk.samples import complete, encoded, event, smallest
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from accountability_ledger.accept import Event
+    from accountability_ledger.fields import Rule
     from ledger.core.chain import LinkedEntry
     from ledger.core.entry import Draft
 
@@ -37,11 +40,19 @@ NOTHING = RegisteredKeys()
 ATTRIBUTES = {"correlationid": "c-77", "traceparent": "00-ab", "dataref": "urn:x:y", "sequence": "12"}
 
 
+class EveryText(frozenset[str]):
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str)
+
+
 class Everything(RegisteredKeys):
     """A register that knows every key."""
 
     def has(self, section: str, value: Any) -> bool:
         return bool(section) and isinstance(value, str)
+
+    def shown(self, rule: Rule) -> AbstractSet[str]:
+        return EveryText((str(rule),))
 
 
 def linked_one(drafted: Draft) -> LinkedEntry:
