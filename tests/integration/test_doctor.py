@@ -176,6 +176,14 @@ async def test_positions_that_kafka_cannot_serve_are_named(ledger: CommandLine, 
     assert found["topic-recreated"] == found["topic-timestamps"] == [f"topic {prefix}privacy.consent"]
 
 
+async def test_a_topic_that_was_read_and_is_gone_is_named(ledger: CommandLine, world: World) -> None:
+    await world.append(registering())
+    name = f"{world.settings.topic_prefix}privacy.governance"
+    admin = AdminClient({"bootstrap.servers": world.settings.kafka_bootstrap})
+    await asyncio.to_thread(admin.delete_topics([name], operation_timeout=30)[name].result, 30)
+    assert await _found(ledger) == {"topic-gone": [f"topic {name}"]}
+
+
 async def test_records_that_retention_will_take_soon_are_named(ledger: CommandLine, world: World) -> None:
     await world.append(registering())
     await set_on(world, {"privacy.access": {"message.timestamp.type": "CreateTime"}})

@@ -61,6 +61,7 @@ DIAGNOSES = {
     "topic-shared": _mend("another ledger of this database reads the same topic", "Give each ledger topics of its own (LEDGER_TOPIC_PREFIX)."),
     "topic-shared-elsewhere": _warn("a worker of another ledger has read the same topic", "Give each ledger topics of its own; delete the consumer group if that ledger is gone."),
     # Positions
+    "topic-gone": _mend("a topic that the ledger has read is not in Kafka", "Restore it, or create it again, which is then recorded; check LEDGER_KAFKA_BOOTSTRAP and LEDGER_TOPIC_PREFIX."),
     "topic-recreated": _warn("a topic was deleted and made again since it was read", "The worker retires the old positions; find out who deleted it, and what was lost with it."),
     "broker-lost-records": _mend("Kafka's log ends before the ledger's position: it lost acknowledged records", "Stop the worker; restore the broker."),
     "records-lost": _mend("retention has taken records that were not appended", "Start the worker: it records the gap. Then lengthen retention or shorten repairs."),

@@ -101,6 +101,8 @@ def _positions(
     now: Standing, inbound: Mapping[str, TopicState], bounds: Mapping[tuple[str, int], tuple[int, int]]
 ) -> Iterator[Check]:
     """Each position against the broker's log of the same topic id."""
+    for name in sorted({each.topic for each in now.positions if each.next_offset} - inbound.keys()):
+        yield Check(f"topic {name}", "is not there, and the ledger has read from it", "topic-gone")
     recreated = {
         each.topic
         for each in now.positions
