@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHECKED := ledger streams sdk/src tests
 
-.PHONY: demo test up check lint format unit lock schemas clean distclean
+.PHONY: demo test up bench check lint format unit lock schemas clean distclean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo   the main job end to end on real servers, told in six steps'
 	@echo 'make test   every check: lint, types, layers, unit, property, integration, conformance, faults'
+	@echo 'make bench  measures, beside a plain COPY and other systems; BENCH=quick in two minutes'
 	@echo 'make up     everything in the foreground; keeps its data in .ledger/'
 
 # The stamp holds what was installed: another lock file, or another version of us, installs anew.
@@ -22,6 +23,10 @@ help:
 
 demo: .venv/installed
 	$(BIN)/python -m ledger.demo
+
+# BENCH=quick takes two minutes, BENCH=growth makes a log of millions.
+bench: .venv/installed
+	$(BIN)/ledger bench
 
 up: .venv/installed
 	$(BIN)/ledger up || [ $$? -eq 130 ] # Ctrl-C is how it ends

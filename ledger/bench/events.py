@@ -50,17 +50,19 @@ class Stream:
 
     def __init__(self, size: int) -> None:
         self._lines = generate(SEED, DEFAULT_DAYS, _FEWEST_PERSONS + size // _EVENTS_A_PERSON)
+        self._foundations: list[Event] = []
         self._first_act: GeneratedLine | None = None
 
     def foundations(self) -> list[Event]:
-        """What must be in the log before the acts, so that their values are known. To be taken first, once."""
-        taken = []
+        """What must be in a log before the acts, so that their values are known. To be asked for before any act."""
+        if self._foundations:
+            return self._foundations
         for line in self._lines:
             if line.wave:
                 self._first_act = line
                 break
-            taken.append(_event(line))
-        return taken
+            self._foundations.append(_event(line))
+        return self._foundations
 
     def take(self, count: int) -> list[Event]:
         """The next `count` events; fewer at the end of the month."""

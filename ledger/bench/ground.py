@@ -139,6 +139,20 @@ class Ground:
         finally:
             await self.drop(site)
 
+    @asynccontextmanager
+    async def database(self, name: str) -> AsyncIterator[str]:
+        """An empty database that is no ledger's, gone again afterwards; the superuser's URL of it."""
+        connection = await self._superuser()
+        try:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            await connection.execute(f'CREATE DATABASE "{name}"')
+            try:
+                yield self.servers.superuser_url(name)
+            finally:
+                await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        finally:
+            await connection.close()
+
     async def open(self, name: str) -> Site:
         """A fresh ledger of this name."""
         await self._copy_databases(name)
@@ -174,6 +188,17 @@ class Ground:
         connection = await self._superuser()
         try:
             await connection.execute("CHECKPOINT")
+        finally:
+            await connection.close()
+
+    async def configure(self, settings: Mapping[str, str | None]) -> None:
+        """Changes settings of PostgreSQL that need no restart; None gives back what the server began with."""
+        connection = await self._superuser()
+        try:
+            for name, value in settings.items():
+                change = f"RESET {name}" if value is None else f"SET {name} = '{value}'"
+                await connection.execute(f"ALTER SYSTEM {change}")
+            await connection.execute("SELECT pg_reload_conf()")
         finally:
             await connection.close()
 
@@ -268,7 +293,7 @@ async def ground(home: Path, *, keep: bool = False) -> AsyncIterator[Ground]:
 
 def _servers(home: Path, *, keep: bool) -> Embedded:
     if not keep:
-        _clear(home)
+        clear(home)
     home.mkdir(parents=True, exist_ok=True)
     return Embedded(home, postgres_settings=postgres_settings())
 
@@ -277,10 +302,11 @@ def _stop(servers: Embedded, home: Path, *, keep: bool) -> None:
     if keep:
         servers.stop()
     else:
-        _clear(home)
+        clear(home)
 
 
-def _clear(home: Path) -> None:
+def clear(home: Path) -> None:
+    """Stops what runs under `home`, and removes all of it."""
     if home.exists():
         Embedded(home).delete()
         shutil.rmtree(home)

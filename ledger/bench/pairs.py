@@ -52,7 +52,7 @@ class Pairs:
         self._stream = stream
         self._events = events
         self._foundations = stream.foundations()
-        self._load: list[Event] = []
+        self.load: list[Event] = []
         self._appended: Appended | None = None
         self._chunks: list[Chunk] = []
         self._cpu: list[dict[str, float]] = []
@@ -65,7 +65,7 @@ class Pairs:
             copied, in_bulk = await self._copy(), await self._bulk() if bulk else None
             appended = await self._append()
         else:
-            self._load = self._stream.take(self._events)
+            self.load = self._stream.take(self._events)
             appended = await self._append()
             copied, in_bulk = await self._copy(), await self._bulk() if bulk else None
         pair = Pair(
@@ -78,10 +78,6 @@ class Pairs:
         )
         self.pairs.append(pair)
         return pair
-
-    def load(self) -> list[Event]:
-        """The events of the last pair."""
-        return self._load
 
     def together(self) -> Append:
         """What the pairs so far show."""
@@ -105,7 +101,7 @@ class Pairs:
 
     async def _append(self) -> Appended:
         async with self._ground.site() as site:
-            appended = await run_worker(self._ground, site, self._foundations, self._load)
+            appended = await run_worker(self._ground, site, self._foundations, self.load)
             self._chunks = await rows_of(site, appended.window, appended.per_transaction)
         self._appended = appended
         self._cpu.append(appended.cpu_us_per_event)

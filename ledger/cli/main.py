@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from accountability_ledger.errors import Refused
-from ledger.cli import ask, embedded, example, long_running, operate, proof, publish, remove
+from ledger.cli import ask, bench, embedded, example, long_running, operate, proof, publish, remove
 from ledger.cli.left_behind import LeftBehind
 from ledger.cli.output import harmless
 from ledger.core.errors import BadInput, LedgerError
@@ -37,7 +37,7 @@ def make_app() -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
     )
-    for group in (operate, long_running, publish, ask, remove, proof, example, embedded):
+    for group in (operate, long_running, publish, ask, remove, proof, example, embedded, bench):
         group.add_to(app)
     return app
 

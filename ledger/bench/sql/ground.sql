@@ -6,3 +6,6 @@ SELECT coalesce(sum(next_offset), 0)::bigint FROM ledger.intake
 
 -- name: size
 SELECT size FROM ledger.head
+
+-- name: positions
+SELECT topic, partition, next_offset FROM ledger.intake
