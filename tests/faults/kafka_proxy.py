@@ -27,7 +27,6 @@ class Api(enum.IntEnum):
     FETCH = 1
     LIST_OFFSETS = 2
     METADATA = 3
-    DESCRIBE_TOPIC_PARTITIONS = 75
 
 
 class Fault(enum.Enum):

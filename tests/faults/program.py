@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 60.0
+_SURVIVORS_SECONDS = 20.0
 
 
 class Program:
-    """`async with Program("-m", "ledger.cli.main", "worker") as worker:` runs it with this Python; leaving kills it."""
+    """`async with Program("-m", "ledger.cli.main", "worker") as worker:` runs it with this Python; leaving kills it.
+
+    However it ends, what it had started must end with it, by itself: no one else would end it in production.
+    """
 
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         self._arguments = arguments
@@ -68,8 +73,8 @@ class Program:
             os.killpg(self.process.pid, number)
 
     async def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
-        self.signal(signal.SIGKILL)
+        """kill -9 of its main process alone, and wait until it is gone with all that it started."""
+        self.process.kill()
         await self.ended()
 
     async def terminate(self) -> int:
@@ -86,6 +91,8 @@ class Program:
                 await self._reading
         except TimeoutError:
             raise AssertionError(f"The program does not end. It said:\n{self.said}") from None
+        left = await survivors(self.process.pid, _SURVIVORS_SECONDS)
+        assert not left, f"Processes {left} outlived the program that started them. It said:\n{self.said}"
         return code
 
     async def says(self, text: str, *, times: int = 1) -> None:
@@ -107,3 +114,47 @@ class Program:
     @property
     def said(self) -> str:
         return "\n".join(self.lines[-100:])
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A living process of a group; `resident` in bytes."""
+
+    pid: int
+    resident: int
+
+
+async def members(group: int) -> list[Member]:
+    """The living processes of a process group; a zombie is none."""
+    listing = await asyncio.create_subprocess_exec(
+        *("ps", "-A", "-o", "pid=,pgid=,stat=,rss="), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await listing.communicate()
+    rows = [line.split() for line in said.decode().splitlines()]
+    return [
+        Member(int(pid), int(rss) * 1024)
+        for pid, pgid, stat, rss in rows
+        if int(pgid) == group and not stat.startswith("Z")
+    ]
+
+
+async def survivors(group: int, seconds: float) -> list[int]:
+    """The processes of a group that are still there after so long; then they are killed."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while left := [each.pid for each in await members(group)]:
+        if asyncio.get_running_loop().time() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            break
+        await asyncio.sleep(0.1)
+    return left
+
+
+async def children(parent: int) -> list[int]:
+    """The living processes that `parent` started itself."""
+    listing = await asyncio.create_subprocess_exec(
+        *("ps", "-A", "-o", "pid=,ppid=,stat="), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await listing.communicate()
+    rows = [line.split() for line in said.decode().splitlines()]
+    return [int(pid) for pid, ppid, stat in rows if int(ppid) == parent and not stat.startswith("Z")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -18,6 +20,7 @@ from tests.oracle import broker, database, synthetic
 from tests.oracle.check import check
 from tests.oracle.observed import topic_id_of
 from tests.oracle.produce import produce, transact
+from tests.oracle.watch import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,6 +33,12 @@ if TYPE_CHECKING:
 NAME = "main"
 _SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_SETTLES = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.LEADER_NOT_AVAILABLE,
+}
 _MIX = synthetic.Mix(duplicates=60, conflicts=20, poison=20)
 
 
@@ -42,6 +51,7 @@ class Run:
         self.prefix = f"f{secrets.token_hex(4)}."
         self.topic = self.prefix + synthetic.TOPIC
         self.acknowledged: list[Acknowledgement] = []
+        self.found: Counter[str] = Counter()  # by code, at the last judgement
         self.env = {
             "LEDGER_NAME": NAME,
             "LEDGER_HOME": str(home),
@@ -101,6 +111,18 @@ class Run:
         added = self.admin.create_partitions([NewPartitions(self.topic, count)])[self.topic]
         await asyncio.to_thread(added.result, _SECONDS)
 
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[list[Head]]:
+        """Every head that is claimed meanwhile, for `findings`; complete when the context is left."""
+        stop = asyncio.Event()
+        watcher = Watcher(self.databases.ledger_superuser_url, NAME)
+        watching = asyncio.create_task(watcher.run(stop))
+        try:
+            yield watcher.heads
+        finally:
+            stop.set()
+            await watching
+
     async def lag(self) -> int:
         """Records, or markers, that are not yet accounted for."""
         ends = await asyncio.to_thread(self._ends)
@@ -125,9 +147,10 @@ class Run:
                 for place, answer in answers.items()
             }
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+            if error.args[0].code() not in _SETTLES:
                 raise
-            return self._ends()  # a topic that was made a moment ago: it has a leader soon
+            time.sleep(_POLL_SECONDS)
+            return self._ends()  # a topic, or a broker, that came a moment ago: it has a leader soon
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
@@ -175,7 +198,9 @@ class Run:
         """What the oracle finds, once everything is at rest."""
         snapshot = await database.snapshot(self.databases.ledger_superuser_url, NAME)
         partitions = await asyncio.to_thread(broker.read_again, self.bootstrap, self.inbound)
-        return check(snapshot, partitions, self.acknowledged, watched or [])
+        findings = check(snapshot, partitions, self.acknowledged, watched or [])
+        self.found = Counter(finding.code for finding in findings)
+        return findings
 
 
 async def _size(connection: asyncpg.Connection) -> int:

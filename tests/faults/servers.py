@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
+
 from ledger.embedded import Embedded
 from ledger.embedded.process import free_port, started_at
 from tests.faults.kafka_proxy import KafkaProxy
@@ -30,7 +32,10 @@ _SECONDS = 60.0
 class OwnServers:
     """Embedded Kafka and PostgreSQL; `kafka` and `postgres` are the wires to them."""
 
-    def __init__(self, embedded: Embedded, kafka: KafkaProxy | TcpProxy, postgres: TcpProxy) -> None:
+    def __init__(
+        self, root: Path, embedded: Embedded, kafka: KafkaProxy | TcpProxy, postgres: TcpProxy
+    ) -> None:
+        self.root = root
         self.embedded = embedded
         self.kafka, self.postgres = kafka, postgres
 
@@ -42,6 +47,20 @@ class OwnServers:
             self.embedded.superuser_url("").rstrip("/"),
             self.embedded.login_url("").rstrip("/"),
         )
+
+    @property
+    def kafka_data(self) -> Path:
+        """The broker's log directory."""
+        return self.data / "kafka"
+
+    @property
+    def postgres_data(self) -> Path:
+        return self.data / "postgres"
+
+    @property
+    def data(self) -> Path:
+        """Where both keep their data, by a path that the account of PostgreSQL may walk."""
+        return (self.root / "data").resolve()
 
     @property
     def kafka_bootstrap(self) -> str:
@@ -71,10 +90,29 @@ class OwnServers:
         start = self.embedded.start_kafka if name == "kafka" else self.embedded.start_postgres
         await asyncio.to_thread(start)
 
+    async def recovered(self) -> None:
+        """Until PostgreSQL lets clients in again, after it has ended all sessions."""
+        async with asyncio.timeout(_SECONDS):
+            while True:
+                with contextlib.suppress(asyncpg.PostgresError, OSError):
+                    connection = await asyncpg.connect(self.embedded.superuser_url("postgres"))
+                    await connection.close()
+                    return
+                await asyncio.sleep(0.05)
+
     async def stop(self, name: str) -> None:
         """In the orderly way."""
         stop = self.embedded.stop_kafka if name == "kafka" else self.embedded.stop_postgres
         await asyncio.to_thread(stop)
+
+    async def mend(self) -> None:
+        """Whatever was done to servers and wires: they run, and let everything pass."""
+        for wire in (self.kafka, self.postgres):
+            wire.refusing, wire.delay = False, 0.0
+            wire.flow()
+        for name in ("kafka", "postgres"):
+            await self.start(name)
+        await self.recovered()
 
     @asynccontextmanager
     async def suspended(self, name: str) -> AsyncIterator[None]:
@@ -108,12 +146,11 @@ async def own_servers(
             "inter.broker.listener.name": "PLAINTEXT",
             **(kafka_settings or {}),
         }
-        embedded = Embedded(
-            directory / ".ledger", kafka_settings=settings, postgres_settings=postgres_settings
-        )
+        root = directory / ".ledger"
+        embedded = Embedded(root, kafka_settings=settings, postgres_settings=postgres_settings)
         try:
             await asyncio.to_thread(embedded.start, quick)
             kafka.upstream, postgres.upstream = listener, embedded.postgres_port
-            yield OwnServers(embedded, kafka, postgres)
+            yield OwnServers(root, embedded, kafka, postgres)
         finally:
             await asyncio.to_thread(embedded.delete)

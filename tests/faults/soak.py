@@ -34,13 +34,13 @@ import asyncpg
 import uvloop
 
 from ledger.storage.migrate import ensure_ledger, login_of, migrate
-from tests.faults.program import ROOT
+from tests.faults.program import ROOT, members
 from tests.faults.run import NAME, Run
 from tests.faults.servers import OwnServers, own_servers
 from tests.faults.soak_faults import FAULTS, Ground
 from tests.faults.soak_report import Report, markdown
 from tests.faults.steered import Producer, program
-from tests.faults.supervised import Supervised, members
+from tests.faults.supervised import Supervised
 from tests.services import DatabasePair
 
 if TYPE_CHECKING:
@@ -172,7 +172,9 @@ class Soak:
             done = await asyncio.gather(
                 *(FAULTS[name][1](self.ground) for name in chosen), return_exceptions=True
             )
-            await self._mend()
+            await (
+                self.servers.mend()
+            )  # two faults at once may leave a server down that was suspended and killed
             struck = time.monotonic() - began
             details = [str(each) for each in done]
             recovered = await self._recovered(began)
@@ -182,14 +184,6 @@ class Soak:
             )
             self.note(" and ".join(chosen), details=details, next_commit_s=recovered)
             await asyncio.sleep(max(1.0, draw.expovariate(1 / _PAUSE_SECONDS)))
-
-    async def _mend(self) -> None:
-        """Two faults at once may leave a server down (killed and suspended) or a wire closed."""
-        for wire in (self.servers.kafka, self.servers.postgres):
-            wire.refusing, wire.delay = False, 0.0
-            wire.flow()
-        for name in ("kafka", "postgres"):
-            await self.servers.start(name)
 
     async def _recovered(self, began: float) -> float | None:
         """Seconds from the beginning of the fault to the first commit that is seen after its end; None when there was

@@ -14,27 +14,33 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.faults.program import ROOT
+from tests.faults.program import ROOT, survivors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_UNREACHABLE = 3
 _AGAIN_SECONDS = 1.0
 _SURVIVORS_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a worker ended. `cause` is what we did to it; None: it ended by itself."""
+    """How a worker ended. `cause` is what we did to it; None: it ended by itself. `begun`: it had said that it works."""
 
     worker: str
     code: int
     cause: str | None
+    begun: bool
 
     @property
     def as_it_should(self) -> bool:
-        """A SIGTERM that comes while Python still starts ends it without further ado."""
+        """A SIGTERM that comes while Python still starts ends it without further ado; a worker that finds no server when
+        it starts says so and ends with 3, for its service manager to try again.
+        """
+        if not self.begun and self.code == _UNREACHABLE:
+            return True
         ours = {"SIGTERM": {0, -signal.SIGTERM}, "SIGKILL": {0, -signal.SIGKILL}}
         return self.code in ours.get(self.cause or "", set())
 
@@ -66,10 +72,11 @@ class Supervised:
                     stderr=output,
                     start_new_session=True,
                 )
+                already = output.tell()
             group = self._process.pid
             code = await self._process.wait()
             cause, self._cause = self._cause, None
-            self.endings.append(Ending(self.name, code, cause))
+            self.endings.append(Ending(self.name, code, cause, self._said(already)))
             watching = asyncio.create_task(self._watch(group))
             self._watching.add(watching)
             watching.add_done_callback(self._watching.discard)
@@ -78,16 +85,14 @@ class Supervised:
             await asyncio.sleep(_AGAIN_SECONDS)
         await asyncio.gather(*self._watching)
 
+    def _said(self, already: int) -> bool:
+        with self.log.open("rb") as file:
+            file.seek(already)
+            return any(b"worker.started" in line for line in file)
+
     async def _watch(self, group: int) -> None:
         """What the main process left behind ends by itself, while the next one works already."""
-        deadline = asyncio.get_running_loop().time() + _SURVIVORS_SECONDS
-        while left := [each.pid for each in await members(group)]:
-            if asyncio.get_running_loop().time() > deadline:
-                self.survivors += left
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(group, signal.SIGKILL)
-                return
-            await asyncio.sleep(0.5)
+        self.survivors += await survivors(group, _SURVIVORS_SECONDS)
 
     @property
     def pid(self) -> int | None:
@@ -116,25 +121,3 @@ class Supervised:
                     with contextlib.suppress(ValueError):
                         last = int(json.loads(line).get("epoch", last))
         return last
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A living process of a group; `resident` in bytes."""
-
-    pid: int
-    resident: int
-
-
-async def members(group: int) -> list[Member]:
-    """The living processes of a process group; a zombie is none."""
-    listing = await asyncio.create_subprocess_exec(
-        *("ps", "-A", "-o", "pid=,pgid=,stat=,rss="), stdout=asyncio.subprocess.PIPE
-    )
-    said, _ = await listing.communicate()
-    rows = [line.split() for line in said.decode().splitlines()]
-    return [
-        Member(int(pid), int(rss) * 1024)
-        for pid, pgid, stat, rss in rows
-        if int(pgid) == group and not stat.startswith("Z")
-    ]
