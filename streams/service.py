@@ -31,6 +31,7 @@ from streams import metrics
 from streams.abreast import first_to_end
 from streams.fetch import TopicRecreated
 from streams.kafka import started_producer
+from streams.last_head import LastHead
 from streams.preparing_process import PreparingProcess
 from streams.reading import Reading
 
@@ -88,6 +89,7 @@ class AppendService(Service):
 
     async def on_start(self) -> None:
         parts = self._parts
+        self._last_head = LastHead(parts.settings, parts.origin)
         self._appender = Appender(parts.database_url, parts.ledger_id, parts.origin, protocol=self._protocol)
         self._source: _Here | PreparingProcess
         if self._preparing:
@@ -116,6 +118,7 @@ class AppendService(Service):
             with suppress(Unreachable, TimeoutError):  # then it runs out by itself
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await self._parts.intake.release_lease(self._owner)
+        self._keep_head()
         await self._source.close()
         await self._drop_producer()
         await self._appender.close()
@@ -145,13 +148,14 @@ class AppendService(Service):
 
     async def _append_until_over(self) -> None:
         """Takes the lease and appends, again after every transient fault, with a pause that grows."""
-        pause = 0.1
+        pause, parts = 0.1, self._parts
         while not self._over():
             try:
                 epoch = self._epoch or await self._take_lease()
                 if epoch is None:
                     await self._pause(_STANDBY_SECONDS)
                     continue
+                self._last_head.check(*await parts.intake.head(self._last_head.size))
                 # The lease is renewed from the beginning: a claim may take long where Kafka is slow.
                 await first_to_end(
                     (
@@ -198,6 +202,12 @@ class AppendService(Service):
             await self._protocol.reach("leased")
         return self._epoch
 
+    def _keep_head(self) -> None:
+        try:
+            self._last_head.save()
+        except OSError as error:
+            _log.warning("worker.head_not_kept", error=type(error).__name__)
+
     def _note_fenced(self) -> None:
         """Fenced: the lease is not ours any more. Three times in a minute is an alert."""
         self._epoch = None
@@ -223,6 +233,7 @@ class AppendService(Service):
         """Commits to Kafka, about once a second, how far we are: a hint for monitoring, which nothing rests on."""
         while True:
             await asyncio.sleep(_HINT_SECONDS)
+            self._keep_head()
             if not self._accounted:
                 continue
             accounted, self._accounted = self._accounted, {}
@@ -264,6 +275,7 @@ class AppendService(Service):
 
     def _note(self, batch: Batch, result: Appended) -> None:
         self._progressed = True
+        self._last_head.appended(result.size, result.root)
         self._accounted |= {(move.topic, move.partition): move.end for move in batch.moves}
         _SIZE.set(result.size)
         metrics.committed(batch)

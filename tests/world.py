@@ -23,7 +23,7 @@ from streams.parts import assemble
 from streams.service import AppendService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
     from ledger.core.protocol import Protocol
@@ -95,10 +95,12 @@ class World:
         return count
 
     @asynccontextmanager
-    async def working(self, protocol: Protocol | None = None) -> AsyncIterator[Parts]:
-        """A worker's append service, running inside the test."""
+    async def working(
+        self, protocol: Protocol | None = None, preparing: Sequence[str] | None = None
+    ) -> AsyncIterator[Parts]:
+        """A worker's append service, running inside the test; with the command `preparing`, in two processes."""
         async with assemble(self.settings) as parts:
-            service = AppendService(parts, protocol=protocol)
+            service = AppendService(parts, protocol=protocol, preparing=preparing)
             await service.start()
             try:
                 yield parts

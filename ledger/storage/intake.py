@@ -90,6 +90,12 @@ class Intake:
         with translated():
             return int(await self._pool.fetchval(_SQL.vault_epoch, self._ledger_id))
 
+    async def head(self, then: int) -> tuple[int, bytes | None]:
+        """The head's size, and the root that the log had at size `then`, None where no batch ended there."""
+        with translated():
+            row = await self._pool.fetchrow(_SQL.head, self._ledger_id, then)
+        return (row["size"], row["root"]) if row else (0, None)
+
     async def positions(self) -> list[Position]:
         with translated():
             return [Position(**row) for row in await self._pool.fetch(_SQL.positions, self._ledger_id)]

@@ -79,7 +79,7 @@ def no_dedup() -> None:
         batch = await honest(self, *arguments, **more)
         return replace(batch, items=tuple(structs.replace(item, seen=None) for item in batch.items))
 
-    async def known(self: Preparer, judged: Any) -> dict[bytes, dict[bytes, int]]:
+    async def known(self: Preparer, judged: Any, recent: Any) -> dict[bytes, dict[bytes, int]]:
         return {}
 
     Preparer.prepare = prepare  # type: ignore[method-assign]

@@ -244,7 +244,8 @@ async def test_a_producer_that_failed_is_replaced(world: World) -> None:
         try:
             world.publish([b"{"])
             await world.caught_up(parts)
-            broken = service._producer
+            assert isinstance(service._source, service_module._Here)
+            broken = service._source._reading._producer
             assert broken is not None
             await broken.stop()
             world.publish([b"{{"])

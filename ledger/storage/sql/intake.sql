@@ -15,6 +15,9 @@ UPDATE lease SET owner = NULL, until = '-infinity' WHERE ledger_id = $1 AND owne
 -- name: vault_epoch
 SELECT vault_epoch FROM head WHERE ledger_id = $1
 
+-- name: head
+SELECT size, (SELECT root FROM batch WHERE ledger_id = $1 AND size = $2) FROM head WHERE ledger_id = $1
+
 -- name: positions
 SELECT topic, topic_id, partition, next_offset, probe FROM intake WHERE ledger_id = $1 AND NOT retired
 
