@@ -123,7 +123,7 @@ def draft(event: Event, registered: RegisteredKeys) -> Draft:
     else:
         public["id"] = event_id
     persons = tuple([(person.role, person.identifier) for person in event.persons])
-    return Draft(public, tuple(sealed), persons)
+    return Draft(public, tuple(sealed), persons, event.time)
 
 
 def _hide(name: str, public: dict[str, Any], sealed: list[SealedValue]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -24,8 +23,7 @@ _LISTED_ROLES: Final = ("subject", "participant")
 _PATH: Final = re.compile(r"at `(?:key in )?\$\.?([^`]*)`")
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRef:
+class PersonRef(msgspec.Struct, frozen=True, gc=False):
     """A person named by an event: role, normalised identifier, and where in `data` it stands."""
 
     role: PersonRole
@@ -33,15 +31,17 @@ class PersonRef:
     path: tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An accepted event. `canonical` are the bytes that two deliveries of one event share, whatever their mode."""
+class Event(msgspec.Struct, frozen=True):
+    """An accepted event. `canonical` are the bytes that two deliveries of one event share, whatever their mode; `time`
+    is its time in microseconds since 1970.
+    """
 
     type: EventType
     attributes: dict[str, str]
     data: dict[str, Any]
     canonical: bytes
     persons: tuple[PersonRef, ...]
+    time: int
 
 
 def accept(
@@ -105,10 +105,11 @@ def _judge(
     canonical: bytes | None,
 ) -> Event:
     """`canonical` are the bytes of `parsed` where they are known to be canonical."""
-    envelope.check_headers(headers)
+    if headers:
+        envelope.check_headers(headers)
     if not isinstance(parsed, dict):
         raise Refused("envelope", "send one JSON object")
-    if envelope.is_binary(headers):
+    if headers and envelope.is_binary(headers):
         attributes = envelope.from_headers(headers)
         data, canonical = parsed, None
     else:
@@ -122,7 +123,7 @@ def _judge(
     if topic is not None and topic != event_type.topic:
         raise Refused("wrong-topic", f"publish {event_type.short} to {event_type.topic}")
     _check_shape(data, event_type)
-    persons = tuple(_persons(data))
+    persons = _persons(data)
     time = envelope.check_times(attributes)
     if received_ms is not None and time > (received_ms + FUTURE_TOLERANCE_MS) * 1000:
         raise Refused(
@@ -133,7 +134,7 @@ def _judge(
         _check_ownerless(event_type, attributes, data)
     if canonical is None:
         canonical = restricted_json.canonical({**attributes, "data": data})
-    return Event(event_type, attributes, data, canonical, persons)
+    return Event(event_type, attributes, data, canonical, tuple(persons), time)
 
 
 def _check_shape(data: dict[str, Any], event_type: EventType) -> None:
@@ -195,25 +196,32 @@ def _missing(value: Any, shape: Shape | None, path: str) -> Iterator[str]:
         yield from _missing(member, shape.members[name], f"{path}.{name}")
 
 
-def _persons(data: Mapping[str, Any]) -> Iterator[PersonRef]:
+def _persons(data: Mapping[str, Any]) -> list[PersonRef]:
     """The persons in slot order: subjects, participants, recipient, actor, then who the actor acts for."""
-    for index, subject in enumerate(data.get("subjects", ())):
-        yield PersonRef("subject", normalise(subject), ("subjects", index))
-    for index, participant in enumerate(data.get("participants", ())):
-        yield PersonRef("participant", normalise(participant), ("participants", index))
+    persons = [
+        PersonRef("subject", normalise(subject), ("subjects", index))
+        for index, subject in enumerate(data.get("subjects", ()))
+    ]
+    persons += [
+        PersonRef("participant", normalise(participant), ("participants", index))
+        for index, participant in enumerate(data.get("participants", ()))
+    ]
     recipient = data.get("recipient_id")
     if recipient is not None and is_typed(recipient):
-        yield PersonRef("recipient", normalise(recipient), ("recipient_id",))
+        persons.append(PersonRef("recipient", normalise(recipient), ("recipient_id",)))
     actor = data.get("actor")
     if actor is not None:
         if actor["kind"] != "service":
-            yield PersonRef("actor", normalise(actor["id"]), ("actor", "id"))
+            persons.append(PersonRef("actor", normalise(actor["id"]), ("actor", "id")))
         principal = actor.get("on_behalf_of")
         if principal is not None and is_typed(principal):
-            yield PersonRef("actor", normalise(principal), ("actor", "on_behalf_of"))
+            persons.append(PersonRef("actor", normalise(principal), ("actor", "on_behalf_of")))
+    return persons
 
 
 def _check_persons(persons: Sequence[PersonRef]) -> None:
+    if len(persons) < 2:
+        return
     named = [(person.role, person.identifier) for person in persons if person.role in _LISTED_ROLES]
     if len(set(named)) != len(named):
         raise Refused("duplicate-subject", "name a person once in a list")
@@ -225,7 +233,8 @@ def _check_persons(persons: Sequence[PersonRef]) -> None:
 
 
 def _check_ownerless(event_type: EventType, attributes: Mapping[str, str], data: Mapping[str, Any]) -> None:
-    sealed = any(
+    # An empty `data`, as of most events without anyone, has nothing to seal.
+    sealed = bool(data) and any(
         isinstance(field.rule, Sealed) and _value_at(data, field.path) is not None
         for field in event_type.fields
     )

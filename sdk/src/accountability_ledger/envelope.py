@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
 
 from accountability_ledger.errors import Refused
 from accountability_ledger.moment import microseconds
@@ -22,14 +24,17 @@ MAX_HEADERS: Final = 64
 _ALLOWED: Final = frozenset(REQUIRED + OPTIONAL)
 _MAX_LENGTH: Final = 256
 _MAX_URI_LENGTH: Final = 1024
+_URI: Final = r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+"
+_DIGITS: Final = r"[0-9]{1,18}"
+_SOURCE: Final = re.compile(r"[^\s\x00-\x1f\x7f]{1,256}")
 _RULES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
-    "source": (re.compile(r"[^\s\x00-\x1f\x7f]{1,256}"), "make source a URI reference without white space"),
-    "dataschema": (re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+"), "make dataschema an absolute URI"),
+    "source": (_SOURCE, "make source a URI reference without white space"),
+    "dataschema": (re.compile(_URI), "make dataschema an absolute URI"),
     "datacontenttype": (
         re.compile(r"application/json(?: ?; ?charset=\"?utf-8\"?)?", re.IGNORECASE),
         "send data as application/json",
     ),
-    "sequence": (re.compile(r"[0-9]{1,18}"), "make sequence 1 to 18 decimal digits"),
+    "sequence": (re.compile(_DIGITS), "make sequence 1 to 18 decimal digits"),
     "dataref": (re.compile(r"[^\s\x00-\x1f\x7f]+"), "make dataref a URI reference without white space"),
 }
 _HEADER_PREFIX: Final = "ce_"
@@ -43,7 +48,9 @@ def structured(event: Mapping[str, Any]) -> dict[str, str]:
     """
     if "data" not in event or not isinstance(event["data"], dict):
         raise Refused("envelope", "put the event's fields into an object named data")
-    return _checked({name: value for name, value in event.items() if name != "data"})
+    attributes = dict(event)
+    del attributes["data"]
+    return attributes if _is_plain(attributes) else _checked(attributes)
 
 
 def is_binary(headers: Sequence[tuple[str, bytes]]) -> bool:
@@ -103,6 +110,27 @@ def check_times(attributes: Mapping[str, str]) -> int:
             "write time and recordedtime in UTC such as 2026-10-01T09:30:00.123456Z: upper-case T and Z, at most six"
             " fraction digits",
         ) from None
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The attributes that most events have, and no other."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_LENGTH)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_LENGTH)]
+    type: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_LENGTH)]
+    time: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_LENGTH)]
+    recordedtime: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_LENGTH)] = "-"
+    dataschema: Annotated[str, msgspec.Meta(pattern=rf"^{_URI}\Z", max_length=_MAX_URI_LENGTH)] = "-"
+    sequence: Annotated[str, msgspec.Meta(pattern=rf"^{_DIGITS}\Z")] = "-"
+
+
+def _is_plain(sent: Mapping[str, Any]) -> bool:
+    """Whether `_checked` would return just these attributes, told faster for the events that have only `_Plain` ones."""
+    try:
+        return _SOURCE.fullmatch(msgspec.convert(sent, _Plain).source) is not None
+    except msgspec.ValidationError:
+        return False
 
 
 def _checked(sent: Mapping[str, Any]) -> dict[str, str]:

@@ -18,6 +18,12 @@ _PHONE: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 _PHONE_SEPARATORS: Final = str.maketrans("", "", " -./()")
 
 
+# What already stands in its one spelling, as most identifiers do: printable ASCII, in an e-mail address without capitals.
+_NORMAL: Final = re.compile(
+    r"email:[!-?\[-~]+(?:@[!-?\[-~]+)+|(?:user|id):[!-~]+|phone:\+[1-9][0-9]{1,14}",
+)
+
+
 def is_typed(text: str) -> bool:
     """Whether the text names its type, and so means a person where an organisation could stand as well."""
     return text.strip().startswith(PREFIXES)
@@ -29,6 +35,8 @@ def normalise(text: str) -> str:
     `email:` NFC, trimmed, lower case; `phone:` E.164, visual separators dropped; `user:` and `id:` as they are, apart
     from white space around them. Raises `Refused("wrong-value")`, whose message never repeats the text.
     """
+    if len(text) <= MAX_LENGTH and _NORMAL.fullmatch(text):
+        return text
     trimmed = text.strip()
     if len(trimmed) > MAX_LENGTH:
         raise Refused("wrong-value", f"keep a person's identifier within {MAX_LENGTH} characters")
