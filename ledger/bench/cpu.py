@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PROC = Path("/proc")
-_PYTHON = "python"
 
 
 class _Process(NamedTuple):
@@ -21,8 +20,9 @@ class _Process(NamedTuple):
 def spent(roots: Mapping[str, int]) -> dict[str, float]:
     """Seconds of processor time since their start of the named processes and of their descendants.
 
-    A root's own time stands under its name, that of a descendant under `<name> child <n>` in the order of their ids;
-    PostgreSQL's processes say in their titles what they are, and stand under that. Empty where there is no /proc.
+    A root's own time stands under its name, that of a descendant under what it runs: the Python module, or what
+    PostgreSQL's processes say in their titles; else under `<name> child <n>`, in the order of their ids. Empty where
+    there is no /proc.
     """
     table = _table()
     found: dict[str, float] = {}
@@ -30,7 +30,7 @@ def spent(roots: Mapping[str, int]) -> dict[str, float]:
         if root not in table:
             continue
         for number, pid in enumerate(_family(root, table)):
-            kind = name if not number else _postgres_kind(pid) or f"{name} child {number}"
+            kind = name if not number else _kind(name, pid) or f"{name} child {number}"
             found[kind] = found.get(kind, 0.0) + table[pid].seconds
     return found
 
@@ -67,15 +67,22 @@ def _family(root: int, table: Mapping[int, _Process]) -> list[int]:
     return [root, *sorted(family - {root})]
 
 
-def _postgres_kind(pid: int) -> str | None:
-    """What a process of PostgreSQL is, by its title `postgres: [cluster: ]what ...`; None for other programs."""
+def _kind(name: str, pid: int) -> str | None:
+    """What a descendant of `name` runs; None where its command line does not say."""
     try:
-        title = (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        words = (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return None
-    if not title.startswith("postgres: "):
-        return None
-    words = title.split(": ")[-1].split()
+    if words[0].startswith("postgres: "):
+        return _postgres_kind(words[0])
+    if "-m" in words[:-1]:
+        return f"{name}: {words[words.index('-m') + 1]}"
+    return None
+
+
+def _postgres_kind(title: str) -> str:
+    """What a process of PostgreSQL is, by its title `postgres: [cluster: ]what ...`."""
+    words = title.rsplit(": ", maxsplit=1)[-1].split()
     if len(words) > 2 and "(" in words[2]:  # user database host(port) ...
         return f"postgres backend of {words[0]} ({words[1].split('_')[0]} database)"
     return "postgres " + " ".join(word for word in words if not word.isdigit())

@@ -42,15 +42,19 @@ _DISK_SPARE = 6 * 2**30
 
 
 async def run(home: Path, plan: Plan, say: Say) -> Result:
-    """Measures everything of the plan with data under `home`, which is empty again afterwards."""
-    began, clock = _now(), time.monotonic()
-    stream = Stream(plan.stream)
+    """Measures everything of the plan on servers under `home`, of which nothing is left afterwards."""
     async with ground(home) as made:
         say("servers are up")
-        large = await _large(made, stream, plan, say)
-        pairs, beside = await _pairs(made, stream, plan, say)
-        setting = await _setting(made, plan.name, began)
-    grown, taken, verified, asked, seen, seen_fast = large
+        return await measure(made, plan, say)
+
+
+async def measure(made: Ground, plan: Plan, say: Say) -> Result:
+    """Measures everything of the plan on servers that run."""
+    began, clock = _now(), time.monotonic()
+    stream = Stream(plan.stream)
+    grown, taken, verified, asked, seen, seen_fast = await _large(made, stream, plan, say)
+    pairs, beside = await _pairs(made, stream, plan, say)
+    setting = await _setting(made, plan.name, began)
     return Result(
         plan=setting.plan,
         began=setting.began,

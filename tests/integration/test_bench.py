@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.bench import growth
-from ledger.bench.append import Window, run_worker
+from ledger.bench.append import run_worker
 from ledger.bench.copied import rows_of, run_copy
 from ledger.bench.events import Stream
-from ledger.bench.ground import Site, ground
+from ledger.bench.ground import Ground, ground
 from ledger.bench.plan import Plan
-from ledger.bench.run import run, run_growth
+from ledger.bench.run import measure, run_growth
 from ledger.core.errors import BadInput
 from ledger.storage.rows import COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from ledger.bench.append import Window
+    from ledger.bench.ground import Site
 
 TINY = Plan(
     "tiny",
@@ -46,11 +50,16 @@ def _quiet(_text: str) -> None:
     """Nobody looks."""
 
 
-@pytest.mark.timeout(300)
-async def test_every_part_is_measured(tmp_path: Path) -> None:
-    home = tmp_path / "bench"
+@pytest.fixture(scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    """Servers with the benchmark's settings."""
+    async with ground(tmp_path_factory.mktemp("bench") / "ground") as running:
+        yield running
+
+
+async def test_every_part_is_measured(made: Ground) -> None:
     said: list[str] = []
-    result = await run(home, TINY, said.append)
+    result = await measure(made, TINY, said.append)
     append = result.append
     assert [pair.first for pair in append.pairs] == ["ledger", "copy"]
     assert append.ratio_min <= append.ratio_to_copy <= append.ratio_max
@@ -80,10 +89,8 @@ async def test_every_part_is_measured(tmp_path: Path) -> None:
     assert result.postgresql["fsync"] == "on"
     assert result.postgresql["checkpoint_timeout"] == "30min"
     assert said
-    assert not home.exists()
 
 
-@pytest.mark.timeout(300)
 async def test_a_long_growth_goes_on_where_it_was_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,16 +119,15 @@ async def test_a_growth_that_the_disk_does_not_hold_is_refused(tmp_path: Path) -
         await run_growth(tmp_path / "growth", 10**12, _quiet)
 
 
-@pytest.mark.parametrize("bulk", [False, True])
-async def test_the_copy_holds_the_rows_that_the_worker_wrote(tmp_path: Path, *, bulk: bool) -> None:
+async def test_the_copy_holds_the_rows_that_the_worker_wrote(made: Ground) -> None:
     stream = Stream(1_000)
     foundations = stream.foundations()
-    async with ground(tmp_path / "bench") as made:
-        async with made.site() as site:
-            appended = await run_worker(made, site, foundations, stream.take(1_000))
-            window = appended.window
-            chunks = await rows_of(site, window, appended.per_transaction)
-            ours = await _digests(site, window)
+    async with made.site() as site:
+        appended = await run_worker(made, site, foundations, stream.take(1_000))
+        window = appended.window
+        chunks = await rows_of(site, window, appended.per_transaction)
+        ours = await _digests(site, window)
+    for bulk in (False, True):
         async with made.site() as site:
             copied = await run_copy(made, site, chunks, window, bulk=bulk)
             assert await _digests(site, window) == ours

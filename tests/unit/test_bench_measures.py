@@ -115,6 +115,15 @@ def test_a_childs_processor_time_is_its_own() -> None:
         child.communicate()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time by process is read from /proc")
+def test_a_child_is_named_by_the_module_that_it_runs() -> None:
+    with subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "0"]) as child:
+        try:
+            assert "this: http.server" in cpu.spent({"this": os.getpid()})
+        finally:
+            child.kill()
+
+
 def test_a_stream_goes_on_where_it_was() -> None:
     one, other = Stream(500), Stream(500)
     foundations = one.foundations()
