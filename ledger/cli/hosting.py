@@ -11,6 +11,7 @@ import faust
 import structlog
 
 from ledger.cli.event_loop import loop_factory
+from ledger.cli.garbage import collect_rarely
 from ledger.cli.left_behind import LeftBehind
 from ledger.cli.signals import stop_request
 from streams.app import make_app
@@ -41,6 +42,7 @@ def host(settings: Settings) -> None:
     """Runs the worker of one ledger until SIGTERM or SIGINT: then the transaction under way is finished and the lease
     released. Raises what crashed it, KeyboardInterrupt after Ctrl-C, LeftBehind where Faust does not stop in time.
     """
+    collect_rarely()
     runner = asyncio.Runner(loop_factory=loop_factory())
     ending = runner.run(_host(settings))
     if not ending.faust_stopped:

@@ -14,6 +14,7 @@ import structlog
 
 from ledger.cli import logs
 from ledger.cli.event_loop import loop_factory
+from ledger.cli.garbage import collect_rarely
 from ledger.core.errors import InternalFault, LedgerError
 from ledger.core.protocol import Protocol
 from ledger.settings import Settings
@@ -40,6 +41,7 @@ def main() -> None:
     """SIGINT is the worker's: Ctrl-C reaches the whole process group, and the worker drains first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure()
+    collect_rarely()
     end = socket.socket(fileno=int(sys.argv[1]))
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
