@@ -108,6 +108,9 @@ class Soak:
     async def measure(self) -> float:
         """The rate that is kept up with, in events a second, while producing takes its share of the machine."""
         rate, best = _FIRST_RATE, 0.0
+        await self.producer.steer(_FIRST_RATE / 10)
+        while not await self.accounted() or await self.ground.run.lag() > _FIRST_RATE:
+            await asyncio.sleep(0.5)  # the workers begin
         while True:
             await self.producer.steer(rate)
             await asyncio.sleep(_SETTLE_SECONDS)

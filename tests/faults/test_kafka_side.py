@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,32 @@ async def test_retention_overtakes_the_worker(run: Run) -> None:
     assert spans == {
         (number, read[number], unread[number]) for number in read if unread[number] > read[number]
     }
+
+
+async def test_retention_overtakes_a_worker_that_runs(run: Run) -> None:
+    """It was suspended for longer than Kafka keeps records, and goes on: the loss is said in the chain."""
+    async with run.worker() as worker:
+        await run.produce(60, seed=1)
+        await run.drained(worker)
+        read = await ends(run)
+        worker.signal(signal.SIGSTOP)
+        await run.produce(60, seed=2)
+        unread = await ends(run)
+        await truncate(run, unread)
+        await run.produce(60, seed=3)
+        worker.signal(signal.SIGCONT)
+        await run.drained(worker)
+        assert await worker.terminate() == 0, worker.said
+    findings = await run.findings()
+    assert {each.code for each in findings} <= {"lost"}, (
+        "the acknowledged events that retention took, and nothing else"
+    )
+    taken = [each for each in await skips(run) if each["reason"] == "retention"]
+    assert len(findings) == sum(each["to"] - each["from"] for each in taken)
+    assert all(
+        read[each["partition"]] <= each["from"] < each["to"] == unread[each["partition"]] for each in taken
+    )
+    assert taken, "it cannot have fetched all of it before it was suspended"
 
 
 async def test_retention_takes_all_that_was_read(run: Run) -> None:

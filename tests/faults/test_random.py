@@ -20,7 +20,7 @@ _SECONDS = 60.0
 
 
 @pytest.mark.parametrize(
-    "kills", [20, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+    "kills", [20, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
 )
 async def test_killed_again_and_again(run: Run, seed: int, kills: int) -> None:
     """One run, one log. Each worker is killed a moment after the log has grown to a size drawn by lot; every other time
@@ -38,6 +38,7 @@ async def test_killed_again_and_again(run: Run, seed: int, kills: int) -> None:
                     worker.signal(signal.SIGKILL)
                 await run.kill(worker)
         async with run.worker() as worker:
+            await worker.says("started")
             await run.drained(worker)
             assert await worker.terminate() == 0, worker.said
     assert await run.findings(heads) == []
@@ -53,9 +54,10 @@ async def test_workers_join_and_leave(run: Run, seed: int, rounds: int) -> None:
             for _ in range(rounds):
                 while len(workers) < 3:
                     workers.append(await run.worker(**_SMALL).__aenter__())
+                    await workers[-1].says("started")
                 await run.produce(100, seed=draw.randrange(1 << 32))
                 leaseholder = await _leaseholder(workers)
-                await run.grown_to(await run.size() + 1, leaseholder) if await run.lag() else None
+                await asyncio.sleep(draw.uniform(0, 1))
                 going = draw.choice([leaseholder, draw.choice(workers)])
                 workers.remove(going)
                 if draw.random() < 0.5:

@@ -210,3 +210,36 @@ async def test_kafkas_data_is_wiped(own: OwnServers, struck: Run) -> None:
 def wipe(data: Path) -> None:
     for each in data.iterdir():
         shutil.rmtree(each) if each.is_dir() else each.unlink()
+
+
+@pytest.mark.parametrize("running", [False, True])
+async def test_an_old_backup_is_restored(run: Run, running: bool) -> None:
+    """The database is put back to where it was, by itself sound: who goes on from there forks the log. The worker has
+    kept the head that it appended last, and halts.
+    """
+    admin = await asyncpg.connect(run.databases.services.superuser_url("postgres"))
+    name = run.databases.ledger
+    try:
+        async with run.worker() as before:
+            await run.produce(60, seed=1)
+            await run.drained(before)
+            assert await before.terminate() == 0, before.said
+        await admin.execute(f"CREATE DATABASE {name}_backup TEMPLATE {name}")
+        kept = await run.size()
+        async with run.worker() as worker:
+            await run.produce(60, seed=2)
+            await run.drained(worker)
+            if not running:
+                assert await worker.terminate() == 0, worker.said
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await admin.execute(f"ALTER DATABASE {name}_backup RENAME TO {name}")
+            if running:
+                assert await worker.ended() > 0, worker.said
+                assert "head-behind" in worker.said
+        async with run.worker() as again:
+            assert await again.ended() > 0, again.said
+            assert "head-behind" in again.said
+        assert await run.size() == kept, "and nothing was appended to it"
+    finally:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name}_backup")
+        await admin.close()
