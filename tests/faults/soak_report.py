@@ -53,7 +53,7 @@ class Report:
 def markdown(report: Report) -> str:
     """One table of figures, one of faults."""
     options, oracle = report.options, report.oracle
-    repeat = f"python -m tests.faults.soak --minutes {options['minutes']:g} --load {options['load']:g} --seed {options['seed']}"
+    repeat = f"python -m tests.faults.soak --minutes {options['minutes']:g} --rate {report.rate} --seed {options['seed']}"
     rows = [
         ("outcome", "nothing lost, nothing doubled" if report.ok else "NOT as it should be"),
         ("under load with faults", f"{options['minutes']:g} minutes (all in all {report.minutes:g})"),

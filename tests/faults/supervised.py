@@ -103,7 +103,7 @@ class Supervised:
         """To the main process alone; an end that follows is ours."""
         if self.pid is None:
             return
-        if number in {signal.SIGKILL, signal.SIGTERM}:
+        if number is signal.SIGKILL or (number is signal.SIGTERM and self._cause is None):
             self._cause = number.name
         os.kill(self.pid, number)
 

@@ -229,11 +229,14 @@ async def test_an_old_backup_is_restored(run: Run, running: bool) -> None:
         async with run.worker() as worker:
             await run.produce(60, seed=2)
             await run.drained(worker)
-            if not running:
+            if running:
+                worker.signal(signal.SIGSTOP)  # a database that is missing for a moment would halt it too
+            else:
                 assert await worker.terminate() == 0, worker.said
             await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
             await admin.execute(f"ALTER DATABASE {name}_backup RENAME TO {name}")
             if running:
+                worker.signal(signal.SIGCONT)
                 assert await worker.ended() > 0, worker.said
                 assert "head-behind" in worker.said
         async with run.worker() as again:
