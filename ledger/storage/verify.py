@@ -7,16 +7,18 @@ the present one is judged; so memory stays the same however long the log is.
 from __future__ import annotations
 
 import asyncio
-import gc
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger.core import checkpoint as checkpoints
 from ledger.core.errors import BadAnswer, NotFound
+from ledger.core.merkle import Frontier
 from ledger.core.own import REJECTED
 from ledger.core.tile import WIDTH
 from ledger.core.verifier.log import LogVerifier
+from ledger.core.verifier.read_leaf import hash_text
 from ledger.core.verifier.stored import (
     BatchRow,
     Chunk,
@@ -31,16 +33,20 @@ from ledger.core.verifier.stored import (
     Stray,
     TileRow,
 )
-from ledger.storage.database import connect, translated
+from ledger.core.verifier.stretch import Doubt, Joiner, sure, topics_of
+from ledger.storage.database import translated
 from ledger.storage.sql import load
+from ledger.storage.verify_processes import screen_all
+from ledger.storage.verify_stretch import Task, fewer_collections, snapshot
 from ledger.storage.verify_vault import VaultCheck
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     import asyncpg
 
     from ledger.core.checkpoint import Checkpoint
+    from ledger.core.tile import FullTile
     from ledger.core.verifier.verdicts import Verdict
     from ledger.storage.opening import OpenLedger
     from ledger.storage.vault import Vault
@@ -48,7 +54,8 @@ if TYPE_CHECKING:
 _SQL = load("verify")
 _CHUNK = 4 * WIDTH
 _SEEN_AT_ONCE = 5000
-_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# A stretch is at least so long, a multiple of so many leaves, and each process is to have so many.
+_SHORTEST, _EVEN, _EACH = 1 << 15, 1 << 12, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,14 @@ class Report:
     left_out: int = 0
 
 
+def available_processors() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not everywhere
+        return os.cpu_count() or 1
+
+
 async def verify(
     database: str,
     ledger: OpenLedger,
@@ -71,32 +86,88 @@ async def verify(
     vault: Vault | None = None,
     from_checkpoint: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    processes: int | None = None,
 ) -> Report:
     """Verifies all that the database holds of one ledger, as of one snapshot.
 
     `vault` has persons' tags, blobs and identities checked too; `from_checkpoint` is the text of a signed checkpoint
-    that the log must still hold to; `progress` is called with (entries done, entries in all). Raises Unreachable.
+    that the log must still hold to; `progress` is called with (entries done, entries in all); `processes` are at most
+    as many as there are processors. Raises Unreachable, or ProcessEnded.
+
+    The screen says quickly that nothing is wrong. Where it is in doubt, and where the vault is asked too, which it does
+    not know, the log is judged entry by entry.
     """
     origin = ledger.keyring.log_signer.name
     with translated():
-        async with _snapshot(database, 5) as connections:
+        async with snapshot(database, 5) as connections:
             tables = _Tables(connections, ledger.ledger_id)
             await tables.begin()
-            verifier = LogVerifier(
-                tables.head,
-                tables.intake,
-                tables.slices,
-                origin=origin,
-                checkpoint=None if from_checkpoint is None else _opened(from_checkpoint, ledger, tables),
-                keep_tags=vault is not None,
-            )
-            for verdict, detail in tables.refused:
-                verifier.findings.add(verdict, None, detail)
-            check = VaultCheck(ledger, vault, origin, verifier) if vault else None
-            with _fewer_collections():
-                await _run(tables, verifier, check, progress)
-            if check:
-                await check.finish(database)
+            checkpoint = None if from_checkpoint is None else _opened(from_checkpoint, ledger, tables)
+            if vault is None and not tables.refused:
+                with suppress(Doubt):
+                    return await _screened(database, tables, origin, checkpoint, progress, processes)
+            await tables.open_seen()
+            return await _judged(database, ledger, tables, origin, checkpoint, vault, progress)
+
+
+async def _screened(
+    database: str,
+    tables: _Tables,
+    origin: str,
+    checkpoint: Checkpoint | None,
+    progress: Callable[[int, int | None], None] | None,
+    processes: int | None,
+) -> Report:
+    """The report on a log of which the screen finds everything right; raises Doubt for any other."""
+    head = tables.head
+    sure(head.size == tables.end and not await tables.strays())
+    roots = {}
+    if checkpoint is not None:
+        sure(checkpoint.origin == origin and checkpoint.size <= head.size)
+        roots[checkpoint.size] = checkpoint.root
+    count = processes or available_processors()
+    done = 0
+
+    def more(entries: int) -> None:
+        nonlocal done
+        done += entries
+        if progress:
+            progress(done, head.size)
+
+    tasks = await tables.tasks(database, origin, roots, count)
+    joiner = Joiner()
+    for stretch in await screen_all(tasks, count, more):
+        await tables.compare_upper(joiner.add(stretch, hash_text(joiner.last_hash)))
+    slice_ = tables.slices[-1].slice if tables.slices else None
+    root = joiner.finish(head, origin, slice_, tables.intake)
+    return Report(ok=True, verdicts=(), size=head.size, root=root)
+
+
+async def _judged(
+    database: str,
+    ledger: OpenLedger,
+    tables: _Tables,
+    origin: str,
+    checkpoint: Checkpoint | None,
+    vault: Vault | None,
+    progress: Callable[[int, int | None], None] | None,
+) -> Report:
+    """The report of the verifier that names what is wrong."""
+    verifier = LogVerifier(
+        tables.head,
+        tables.intake,
+        tables.slices,
+        origin=origin,
+        checkpoint=checkpoint,
+        keep_tags=vault is not None,
+    )
+    for verdict, detail in tables.refused:
+        verifier.findings.add(verdict, None, detail)
+    check = VaultCheck(ledger, vault, origin, verifier) if vault else None
+    with fewer_collections():
+        await _run(tables, verifier, check, progress)
+    if check:
+        await check.finish(database)
     verdicts = verifier.findings.sorted()
     return Report(not verdicts, verdicts, verifier.size, verifier.root() or b"", verifier.findings.left_out)
 
@@ -118,17 +189,6 @@ async def _run(
     await _answer_covers(tables, verifier)
 
 
-@contextmanager
-def _fewer_collections() -> Iterator[None]:
-    """Rows by the thousand come and go without cycles: collecting garbage as often as usual takes a third of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 async def _answer_covers(tables: _Tables, verifier: LogVerifier) -> None:
     covers = verifier.take_covers()
     events = await tables.events_among({repeated for _, repeated in covers})
@@ -144,26 +204,6 @@ def _opened(note: str, ledger: OpenLedger, tables: _Tables) -> Checkpoint | None
         known = why.code if why.code in ("bad-signature", "unknown-key") else "bad-signature"
         tables.refused.append((known, str(why)))
         return None
-
-
-@asynccontextmanager
-async def _snapshot(database: str, count: int) -> AsyncIterator[list[asyncpg.Connection]]:
-    """Connections of the auditor's role that all see the same moment."""
-    async with AsyncExitStack() as stack:
-        connections = []
-        name = None
-        for _ in range(count):
-            connection = await connect(database, "ledger_auditor")
-            stack.callback(connection.terminate)
-            # Compiling a query of many slices takes longer than running it once a chunk.
-            await connection.execute("SET jit = off")
-            await connection.execute(_SNAPSHOT)
-            if name is None:
-                name = await connection.fetchval("SELECT pg_export_snapshot()")
-            else:
-                await connection.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
-            connections.append(connection)
-        yield connections
 
 
 class _Tables:
@@ -187,9 +227,50 @@ class _Tables:
         self.slices = [SliceRow(*each) for each in await self._main.fetch(_SQL.slices, self._ledger_id)]
         last = await self._main.fetchval(_SQL.last_seq, self._ledger_id)
         self.end = max(0, min(self.head.size, -1 if last is None else last + 1))
-        # The one table that is not in order of seq; PostgreSQL sorts it, on disk where it is large.
+
+    async def open_seen(self) -> None:
+        """The one table that is not in order of seq; PostgreSQL sorts it, on disk where it is large."""
         await self._seen.execute("SET LOCAL work_mem = '64MB'")
         self._cursor = await self._seen.cursor(_SQL.seen, self._ledger_id)
+
+    async def tasks(self, database: str, origin: str, roots: dict[int, bytes], processes: int) -> list[Task]:
+        """The log in stretches, a few for each process, but each long enough to be worth its beginning."""
+        size = self.head.size
+        width = max(_SHORTEST, -(-size // (_EACH * processes) // _EVEN) * _EVEN)
+        snapshot_name = await self._main.fetchval("SELECT pg_export_snapshot()")
+        return [
+            Task(
+                database=database,
+                snapshot=snapshot_name,
+                ledger_id=self._ledger_id,
+                origin=origin,
+                start=start,
+                end=min(start + width, size),
+                size=size,
+                nodes=await self._frontier(start),
+                slices=[(row.slice, row.first_seq) for row in self.slices],
+                topics=topics_of(self.intake),
+                roots=roots,
+            )
+            for start in range(0, size, width)
+        ]
+
+    async def _frontier(self, size: int) -> list[bytes]:
+        """The frontier before a stretch, out of the roots of tiles; that they are right is found when it is joined."""
+        frontier = Frontier()
+        for level, first, past in ((1, 0, size // WIDTH**2), (0, size // WIDTH**2 * WIDTH, size // WIDTH)):
+            rows = await self._main.fetch(_SQL.tile_roots, self._ledger_id, level, first, past)
+            sure(len(rows) == past - first)
+            if level == 0:
+                frontier = Frontier(first, frontier.nodes)
+            frontier.extend(row["root"] for row in rows)
+        return list(frontier.nodes)
+
+    async def compare_upper(self, tiles: list[FullTile]) -> None:
+        """Compares the tiles of level 1 and above; `tiles` count their levels from there."""
+        for tile in tiles:
+            row = await self._main.fetchrow(_SQL.tile, self._ledger_id, tile.level + 1, tile.index)
+            sure(row is not None and (row["hashes"], row["root"]) == (tile.data, tile.root))
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """The chunks up to the last entry, the next being read while the caller has one."""
@@ -266,9 +347,11 @@ class _Tables:
             seq = await self._main.fetchval(getattr(_SQL, f"stray_{table}"), self._ledger_id, size)
             if seq is not None:
                 found.append(Stray(table, seq))
-        await self._seen_until(size, size)
-        seen = self._waiting[0].seq if self._waiting else self._stray_seen
-        return found if seen is None else [*found, Stray("seen", seen)]
+        if self._cursor is not None:  # else whoever reads them by ranges finds those that are in none
+            await self._seen_until(size, size)
+            seen = self._waiting[0].seq if self._waiting else self._stray_seen
+            found += [] if seen is None else [Stray("seen", seen)]
+        return found
 
     async def events_among(self, seqs: set[int]) -> set[int]:
         """Which of these entries are events from Kafka that were accepted, or conflicts."""

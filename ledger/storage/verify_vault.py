@@ -132,12 +132,22 @@ class VaultCheck:
             while rows := await connection.fetch(
                 _SQL.vault_keys, self._ledger.ledger_id, last, _KEYS_AT_ONCE
             ):
-                key_ids = [row["key_id"] for row in rows]
-                last = key_ids[-1]
-                for key in (await self._open([each.bytes for each in key_ids])).values():
+                indexes = {row["key_id"].bytes: row["blind_index"] for row in rows}
+                last = rows[-1]["key_id"]
+                for key in (await self._open(list(indexes))).values():
+                    self._compare_index(key, indexes[key.key_id])
                     yield key
         finally:
             connection.terminate()
+
+    def _compare_index(self, key: PersonKey, index: bytes) -> None:
+        """A row that was wrapped anew opens wherever it stands: the index must be that of the identifier in it."""
+        if self._vault.blind_index(key.identifier) != index:
+            self._findings.add(
+                "changed-vault",
+                None,
+                f"The row of key {UUID(bytes=key.key_id)} stands under the blind index of another.",
+            )
 
     async def _still_linked(self, key_ids: Iterable[UUID], database: str) -> dict[UUID, int]:
         """Which of these keys have links now, with the first of their seqs."""

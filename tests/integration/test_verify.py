@@ -334,7 +334,11 @@ async def test_erased_link_brought_back(copied: World) -> None:
     async with copied.opened() as ledger:
         await erase(ledger, OFFICER, ANN, "case-1", settings=copied.settings)
     await attack(copied, "INSERT INTO entry_person SELECT * FROM kept ON CONFLICT DO NOTHING")
-    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {"changed-vault"}
+    assert await problems(copied) == [("erased-returned", None)]
+    assert {verdict for verdict, _ in await problems(copied, vault=True)} == {
+        "changed-vault",
+        "erased-returned",
+    }
 
 
 async def test_last_link_of_a_person_taken_out_after_an_erasure(copied: World) -> None:

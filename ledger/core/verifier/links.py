@@ -39,6 +39,9 @@ class Links:
         self._erasures = False
         self._introduced = 0
         self._keys_erased: int | None = 0
+        self._linked_erased = 0
+        self._returned = 0
+        self._excused = False
 
     def check(
         self, seq: int, leaf: Leaf, moment: datetime | None, rows: Sequence[LinkRow], slice_: int
@@ -101,10 +104,13 @@ class Links:
         if self._keep_tags:
             self._tags[tag] = seq
 
-    def erased(self, keys: int | None) -> None:
+    def erased(self, keys: int | None, linked: int = 0) -> None:
         """A `ledger.person-erased` entry: it explains slots without links before it. `keys` is how many it erased,
-        None where it does not say.
+        None where it does not say, `linked` how many of these had links, at least: so many slots before it that
+        introduce a key have none any more.
         """
+        self._linked_erased += linked
+        self._returned = max(self._returned, self._linked_erased - self._introduced)
         self._erasures = True
         self._unexplained.clear()
         self._report_jumps()
@@ -117,6 +123,7 @@ class Links:
         """An entry is missing or changed that may have been an erasure: slots before it may be without links."""
         self._unexplained.clear()
         self._keys_erased = None
+        self._excused = True
 
     def _report_jumps(self) -> None:
         for seq in self._jumps:
@@ -151,4 +158,9 @@ class Links:
         if self._erasures and self._keys_erased is not None and self._introduced > self._keys_erased:
             detail = f"The links of {self._introduced} keys are gone, but {self._keys_erased} were erased."
             self._findings.add("changed-link", None, detail)
+        # What introduced a key may be among the leaves that are missing or changed.
+        if self._returned and not self._excused:
+            self._findings.add(
+                "erased-returned", None, f"The links of keys that were erased are back: {self._returned}."
+            )
         self._close(self._seg + 1)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from msgspec import UNSET
 
-from ledger.core.own import DUPLICATE, SKIPPED, type_name
+from ledger.core.own import DUPLICATE, SKIPPED
+from ledger.core.verifier.accounts import PERSON_ERASED, SEALED_EXPIRED, accounts, number_in
 from ledger.core.verifier.beside import Blobs, Columns, Register, Seen
 from ledger.core.verifier.links import Links
 from ledger.core.verifier.offsets import Offsets
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from ledger.core.verifier.stored import Chunk, EntryRow, HeadRow, IntakeRow, SliceRow, Stray
     from ledger.core.verifier.tree import Place
 
-SEALED_EXPIRED = type_name("ledger.sealed-expired")
-PERSON_ERASED = type_name("ledger.person-erased")
 _ANY_NUMBER = 2**53
 _Row = TypeVar("_Row", SealedRow, LinkRow, SeenRow, RegisterRow)
 
@@ -222,44 +221,18 @@ class LogVerifier:
         kind, data = leaf.event.type, leaf.event.data
         try:
             if kind in (DUPLICATE, SKIPPED):
-                for topic, partition, start, end in _accounts(leaf):
+                for topic, partition, start, end in accounts(leaf):
                     self._offsets.cover(seq, topic, partition, start, end)
                 if kind == DUPLICATE:
                     self._covers += [(seq, int(each)) for cover in data["covers"] for each in cover["seqs"]]
             elif kind == PERSON_ERASED:
-                keys = data.get("keys")
-                self.links.erased(keys if isinstance(keys, int) else None)
+                self.links.erased(number_in(data, "keys"), number_in(data, "linked") or 0)
             elif kind == SEALED_EXPIRED:
                 self._blobs.expire(int(data["from"]), int(data["to"]))
         except (KeyError, TypeError, ValueError):
             self.findings.add(
                 "changed-leaf", seq, "The data of an entry of the ledger's own is not as its type has it."
             )
-
-
-def _accounts(leaf: Leaf) -> list[tuple[str, tuple[str, int], int, int]]:
-    """(topic, partition, start, end) of the offsets that an entry about duplicates or skipped offsets accounts for.
-    Raises KeyError, TypeError or ValueError where its data is not of that form.
-    """
-    data: dict[str, Any] = leaf.event.data
-    if leaf.event.type == SKIPPED:
-        return [
-            (
-                str(data["topic"]),
-                (str(data["topic_id"]), int(data["partition"])),
-                int(data["from"]),
-                int(data["to"]),
-            )
-        ]
-    found = []
-    for cover in data["covers"]:
-        if len(cover["offsets"]) != len(cover["seqs"]):
-            raise ValueError("as many seqs as offsets")
-        partition = (str(cover["topic_id"]), int(cover["partition"]))
-        found += [
-            (str(cover["topic"]), partition, int(offset), int(offset) + 1) for offset in cover["offsets"]
-        ]
-    return found
 
 
 def _moment(text: str) -> datetime | None:

@@ -57,6 +57,10 @@ class Intervals:
         if at < end:
             yield at, end
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """The intervals, in order."""
+        return list(zip(self._starts, self._ends, strict=True))
+
     def end(self) -> int:
         """One more than the greatest member; 0 for none."""
         return self._ends[-1] if self._ends else 0

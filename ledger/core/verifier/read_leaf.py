@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from hashlib import sha256
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NoReturn
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ledger.core.leaf import MAX_LEAF_BYTES, VERSION
 from ledger.core.own import CONFLICT, REJECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 _HASHES = re.compile(r"(?:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\n)*")
@@ -90,8 +93,8 @@ def _refuse_float(_: str) -> NoReturn:
 
 
 _leaf_decoder = msgspec.json.Decoder(Leaf, float_hook=_refuse_float)
-_any_decoder = msgspec.json.Decoder(float_hook=_refuse_float)
-_encode = msgspec.json.Encoder(order="sorted").encode
+decode_any = msgspec.json.Decoder(float_hook=_refuse_float).decode
+encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def hash_text(digest: bytes) -> str:
@@ -99,12 +102,18 @@ def hash_text(digest: bytes) -> str:
     return b2a_base64(digest, newline=False)[:43].translate(_URL_SAFE).decode("ascii")
 
 
+def in_order(roles: Iterable[str]) -> bool:
+    """Whether slots of these roles stand in the order of version 1."""
+    ranks = [_RANK[role] for role in roles]
+    return ranks == sorted(ranks)
+
+
 def read(data: bytes) -> Read:
     """Reads a stored leaf; what is wrong with it stands in the answer, nothing is raised."""
     digest = sha256(b"\x00" + data).digest()
     try:
         leaf = _leaf_decoder.decode(data)
-        if _encode(leaf) == data:
+        if encode(leaf) == data:
             _check_version_1(leaf, data)
             return Read(digest, leaf.seq, leaf.prev, leaf)
     except (msgspec.DecodeError, _Malformed, ValueError, RecursionError):
@@ -117,12 +126,10 @@ def _check_version_1(leaf: Leaf, data: bytes) -> None:
     if len(data) > MAX_LEAF_BYTES:
         raise _Malformed("The leaf is longer than 65,535 bytes.")
     digests = [leaf.prev]
-    rank = 0
     for slot in leaf.who:
         digests += (slot.s, slot.t) if slot.n is UNSET else (slot.s, slot.t, slot.n)
-        if _RANK[slot.r] < rank:
-            raise _Malformed("The leaf's slots are not in the order of their roles.")
-        rank = _RANK[slot.r]
+    if not in_order(slot.r for slot in leaf.who):
+        raise _Malformed("The leaf's slots are not in the order of their roles.")
     digests += _disclosure_digests(leaf.event.data)
     joined = "\n".join(digests) + "\n"
     if len(joined) != 44 * len(digests) or not _HASHES.fullmatch(joined):
@@ -167,7 +174,7 @@ def _check_via(leaf: Leaf) -> None:
 def _explain(data: bytes, digest: bytes) -> Read:
     """Why these bytes are not a leaf of version 1, and what of them can be read all the same."""
     try:
-        found = _any_decoder.decode(data)
+        found = decode_any(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return Read(digest, None, None, None, "changed-leaf", "The leaf is not JSON.")
     if not isinstance(found, dict):

@@ -1,0 +1,269 @@
+"""Puts a leaf together again from what is stored beside it, and compares the bytes: one comparison for the envelope,
+the link, the columns, the roles and the blobs' digests, instead of reading the leaf and asking of each.
+
+A leaf that is the same bytes is a leaf of version 1 whose copies are right. What is not, for whatever reason, is left
+to whoever reads leaves (`read_leaf`): here nothing is ever found wrong, it is only not found right.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from datetime import datetime, timedelta
+from operator import lt
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from accountability_ledger.restricted_json import canonical
+from ledger.core import base64url
+from ledger.core.leaf import encode_clock
+from ledger.core.verifier.block import EPOCH, ROLES, microseconds
+from ledger.core.verifier.read_leaf import OWN_PREFIX, decode_any, encode, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ledger.core.verifier.block import Entry
+
+_HASH_TEXT = 43  # 32 bytes as base64url
+_BLANK = b"?" * _HASH_TEXT
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_LAST_DIGITS = b"AEIMQUYcgkosw048"  # of 43 the last digit holds four bits, the other two are zero
+_SEALED = b'{"_sd":["'
+_SEALED_END = b'"],"_sd_alg":"sha-256"'
+_SECONDS = {b"%02d" % second: second * 10**6 for second in range(60)}
+_SCALES = tuple(10 ** (6 - digits) for digits in range(7))
+_PLAIN_TEXT = rb'"[ !#-\[\]-~]*"'  # ASCII without escapes
+# What stands between the data and the type of an event; the groups are the time's minute, second and fraction.
+_CONTEXT = re.compile(
+    b"".join(
+        rb'(?:,"%b":%b)?' % (name, _PLAIN_TEXT)
+        for name in (b"dataschema", b"id", b"recordedtime", b"sequence")
+    )
+    + rb',"source":%b,"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:)([0-9]{2})(?:\.([0-9]{1,6}))?Z'
+    % _PLAIN_TEXT
+).fullmatch
+_INTRODUCED = re.compile(rb'\{("n":")?[^{}]*\}')
+_MOST_KEPT = 20_000  # of each kind of thing that is remembered, so that memory stays flat
+_LONGEST_KEPT = 2048
+
+
+class _Form(NamedTuple):
+    """The end of a leaf from `event.type` on, as a format, and the hashes in its slots: `unpack` reads them from where
+    the slots begin, `length` bytes before the end; `sealed` are the blobs' digests, `others` tags and introductions.
+    """
+
+    tail: bytes
+    unpack: Callable[[bytes, int], tuple[bytes, ...]]
+    length: int
+    sealed: tuple[int, ...]
+    others: tuple[int, ...]
+
+
+def hash_texts(digests: list[bytes]) -> list[bytes]:
+    """base64url without padding of each of many hashes. A zero byte behind each makes 33 bytes, 44 digits."""
+    if not digests:
+        return []
+    text = b2a_base64(b"\0".join(digests) + b"\0", newline=False).translate(_URL_SAFE)
+    return [text[at : at + _HASH_TEXT] for at in range(0, len(text), _HASH_TEXT + 1)]
+
+
+def are_hashes(texts: list[bytes]) -> bool:
+    """Whether each text is the base64url of 32 bytes."""
+    if not texts:
+        return True
+    joined = b"\n".join(texts) + b"\n"
+    ends = b"\n" * len(texts)
+    return (
+        len(joined) == (_HASH_TEXT + 1) * len(texts)
+        and joined[_HASH_TEXT :: _HASH_TEXT + 1] == ends
+        and joined.translate(None, _DIGITS) == ends
+        and not joined[_HASH_TEXT - 1 :: _HASH_TEXT + 1].translate(None, _LAST_DIGITS)
+    )
+
+
+def _text(value: str) -> bytes:
+    """A text as it stands in JSON, without quotation marks, and with `%` as a format has it."""
+    return canonical(value)[1:-1].replace(b"%", b"%%")
+
+
+class LeafForm:
+    """The forms of one log's leaves. `topics` are the names of the topics by Kafka's id."""
+
+    def __init__(self, origin: str, topics: Mapping[bytes, str]) -> None:
+        self._origin = _text(origin)
+        self._topics = {
+            topic_id: (_text(topic), base64url.encode_bytes(topic_id)) for topic_id, topic in topics.items()
+        }
+        self._forms: dict[tuple[object, ...], _Form | None] = {}
+        self._head = (-1, b"")
+        self._minutes: dict[bytes, int] = {}
+        self._wholes: set[bytes] = set()
+        self._rests: set[bytes] = set()
+        self._claimed: list[bytes] = []
+        self.introduced: tuple[int, ...] = ()
+
+    def fits(self, entry: Entry, prev: bytes, seg: int, roles: bytes, digests: list[bytes]) -> bool:
+        """Whether the leaf is what its row, the hash before it (`prev`, as text), its segment, and its slots' roles and
+        blobs' digests (as text) make of it. `introduced` then holds the slots that introduce a key.
+        """
+        seq, appended, time, topic_id, partition, offset, received, kind, leaf = entry
+        size = len(leaf)
+        self.introduced = ()
+        form = self._form(kind, topic_id, roles, ())
+        if form is None or size < form.length:
+            return False
+        pieces = form.unpack(leaf, size - form.length)
+        tail = form.tail % (prev, seg, seq, offset, partition, received, *pieces)
+        if leaf.endswith(tail):
+            sealed = pieces[::2]
+            self._claimed += pieces[1::2]
+        else:
+            slots = _INTRODUCED.findall(leaf, leaf.rfind(b'"who":['))
+            self.introduced = tuple(slot for slot, first in enumerate(slots) if first)
+            form = self._form(kind, topic_id, roles, self.introduced) if self.introduced else None
+            if form is None or size < form.length:
+                return False
+            pieces = form.unpack(leaf, size - form.length)
+            tail = form.tail % (prev, seg, seq, offset, partition, received, *pieces)
+            if not leaf.endswith(tail):
+                return False
+            sealed = tuple(pieces[at] for at in form.sealed)
+            self._claimed += [pieces[at] for at in form.others]
+        return sealed == tuple(digests) and self._is_event(leaf, size - len(tail), appended, time)
+
+    def settle(self) -> bool:
+        """Whether all that stood at the places of hashes since the last time are hashes."""
+        claimed, self._claimed = self._claimed, []
+        return are_hashes(claimed)
+
+    def _form(
+        self, kind: bytes, topic_id: bytes | None, roles: bytes, introduced: tuple[int, ...]
+    ) -> _Form | None:
+        key = (kind, topic_id, roles, introduced)
+        try:
+            return self._forms[key]
+        except KeyError:
+            if len(self._forms) > _MOST_KEPT:
+                self._forms.clear()
+            form = self._forms[key] = self._make_form(kind, topic_id, roles, introduced)
+            return form
+
+    def _make_form(
+        self, kind: bytes, topic_id: bytes | None, roles: bytes, introduced: tuple[int, ...]
+    ) -> _Form | None:
+        topic = self._topics.get(topic_id) if topic_id is not None else None
+        try:
+            type_name = kind.decode()
+        except UnicodeDecodeError:
+            return None
+        known = all(role < len(ROLES) for role in roles)
+        if topic is None or not known or type_name.startswith(OWN_PREFIX):
+            return None
+        names = [ROLES[role] for role in roles]
+        if not in_order(names) or any(slot >= len(roles) for slot in introduced):
+            return None
+        who, hashes, sealed_at = b"", list[int](), list[int]()
+        for slot, name in enumerate(names):
+            role = b'"r":"%b","s":"' % name.encode()
+            before = [b'{"n":"', b'",' + role] if slot in introduced else [b"{" + role]
+            sealed_at.append(len(hashes) + len(before) - 1)
+            who += b"," if slot else b""
+            for part in (*before, b'","t":"'):
+                who += part
+                hashes.append(len(who))
+                who += _BLANK
+            who += b'"}'
+        who += b"]}"
+        pasts = [0, *(at + _HASH_TEXT for at in hashes)]
+        pieces = Struct(
+            "".join(f"{at - past}x{_HASH_TEXT}s" for at, past in zip(hashes, pasts, strict=False))
+        )
+        tail = (
+            b'","type":"%b"},"ledger":"%b","prev":"%%b","seg":%%d,"seq":%%d,"v":1,"via":{"offset":%%d'
+            b',"partition":%%d,"received":%%d,"topic":"%b","topic_id":"%b"},"who":['
+            % (_text(type_name), self._origin, *topic)
+        )
+        others = tuple(at for at in range(len(hashes)) if at not in sealed_at)
+        return _Form(
+            tail + who.replace(_BLANK, b"%b"), pieces.unpack_from, len(who), tuple(sealed_at), others
+        )
+
+    def _is_event(self, leaf: bytes, end: int, appended: int, time: int) -> bool:
+        """Whether leaf[:end] is the clock and an event up to its type, canonical, with this `time`."""
+        if appended != self._head[0]:
+            self._head = (appended, _clock_head(appended))
+        head = self._head[1]
+        at = leaf.rfind(b'},"', 0, end) + 1
+        found = _CONTEXT(leaf, at, end)
+        if found is None:
+            return False
+        minute, second, fraction = found.groups()
+        try:
+            moment = self._minutes[minute] + _SECONDS[second]
+        except KeyError:
+            return self._learn_minute(minute) and self._is_event(leaf, end, appended, time)
+        if fraction is not None:
+            moment += int(fraction) * _SCALES[len(fraction)]
+        if moment != time:
+            return False
+        if not leaf.startswith(head):
+            whole = leaf[len(head) - len(_SEALED) : at]
+            return leaf.startswith(head[: -len(_SEALED)]) and (
+                whole in self._wholes or self._learn(self._wholes, whole, whole)
+            )
+        past = leaf.find(_SEALED_END, len(head))
+        digests = leaf[len(head) : past].split(b'","')
+        self._claimed += digests
+        if len(digests) > 1 and not all(map(lt, digests, digests[1:])):
+            return False
+        rest = leaf[past + len(_SEALED_END) : at]
+        if rest in self._rests or rest == b"}":
+            return True
+        return rest.startswith(b',"') and self._learn(self._rests, rest, b"{" + rest[1:])
+
+    def _learn_minute(self, minute: bytes) -> bool:
+        """Whether the minute exists; then it is known from now on."""
+        try:
+            moment = datetime.fromisoformat(minute.decode() + "00Z")
+        except ValueError:
+            return False
+        if len(self._minutes) > _MOST_KEPT:
+            self._minutes.clear()
+        self._minutes[minute] = microseconds(moment)
+        return True
+
+    @staticmethod
+    def _learn(kept: set[bytes], part: bytes, text: bytes) -> bool:
+        """Whether `text` is a canonical object without disclosure digests, all its keys after theirs. `part`, of which
+        it was made, comes again and again, so it is remembered.
+        """
+        try:
+            found = decode_any(text)
+            if not isinstance(found, dict) or encode(found) != text:
+                return False
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return False
+        if found and min(found) <= "_sd_alg":
+            return False
+        if len(part) <= _LONGEST_KEPT:
+            _keep(kept, part)
+        return True
+
+
+def _clock_head(appended: int) -> bytes:
+    """What a leaf begins with; of a clock that no leaf can show, what none begins with."""
+    try:
+        moment = EPOCH + timedelta(microseconds=appended)
+    except OverflowError:
+        return b"\0"
+    return b'{"appended":"%b","event":{"data":%b' % (encode_clock(moment), _SEALED)
+
+
+def _keep(kept: set[bytes], value: bytes) -> None:
+    if len(kept) > _MOST_KEPT:
+        kept.clear()
+    kept.add(value)
