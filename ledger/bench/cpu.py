@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PROC = Path("/proc")
+
+
+_WORK = json.dumps({str(number): [number] * 5 for number in range(200)})
+_BUSY = (0, 1, 2, 5, 6, 7)  # of /proc/stat: user, nice, system, irq, softirq, steal
 
 
 class _Process(NamedTuple):
@@ -33,6 +40,26 @@ def spent(roots: Mapping[str, int]) -> dict[str, float]:
             kind = name if not number else _kind(name, pid) or f"{name} child {number}"
             found[kind] = found.get(kind, 0.0) + table[pid].seconds
     return found
+
+
+def busy() -> float:
+    """Seconds that the processors of this machine were busy since its start, whoever kept them so; 0 without /proc."""
+    try:
+        fields = (_PROC / "stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    except OSError:
+        return 0.0
+    return sum(int(fields[index]) for index in _BUSY) / os.sysconf("SC_CLK_TCK")
+
+
+def calibrate() -> float:
+    """Microseconds of processor time that a fixed piece of work takes now: how fast the machine is at this moment, with
+    all that goes on beside it. About a millisecond.
+    """
+    began = time.thread_time_ns()
+    for _ in range(4):
+        json.loads(_WORK)
+        hashlib.sha256(_WORK.encode() * 10).digest()
+    return (time.thread_time_ns() - began) / 1000
 
 
 def difference(before: Mapping[str, float], after: Mapping[str, float], events: int) -> dict[str, float]:

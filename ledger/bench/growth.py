@@ -6,10 +6,13 @@ import asyncio
 import time
 from datetime import datetime, timedelta
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from ledger.bench import cpu
+from ledger.bench.append import processes_spent
 from ledger.bench.ground import stop
 from ledger.bench.send import send
 from ledger.core.errors import BadInput, Unreachable
@@ -40,23 +43,31 @@ _BATCHES_NEEDED = 3
 
 Batch: TypeAlias = tuple[int, datetime]
 """The size after a transaction, and the moment at which it had the head's lock."""
+Sample: TypeAlias = tuple[int, dict[str, float], float]
+"""The size at a moment, the processor time of each kind of process until then, and how long a fixed piece of work took."""
 Say: TypeAlias = "Callable[[str], None]"
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """A part of the log: its size at the begin and at the end, and the rate between them."""
+    """A part of the log: its size at the begin and at the end, the rate between them, and who spent what on it.
+
+    `calibration_us` is what a fixed piece of work took meanwhile, the median: it tells a slower log from a slower machine.
+    """
 
     begin: int
     end: int
     events_per_s: float
+    calibration_us: float = 0.0
+    cpu_us_per_event: dict[str, float] = {}
 
 
 class Growth(msgspec.Struct, frozen=True):
     """`ratio` is the last stretch's rate against the first's. A log that grew for less than two whole checkpoint cycles
-    is told in quarters.
+    is told in quarters. `machine_ratio` is how fast the machine itself was in the last stretch against the first.
     """
 
     ratio: float
+    machine_ratio: float
     entries: int
     method: str
     stretches: list[Stretch]
@@ -101,7 +112,7 @@ async def grow(ground: Ground, site: Site, stream: Stream, progress: Progress, s
     worker = await site.program("worker")
     connection = await site.connect()
     try:
-        await _append_all(site, connection, worker, progress, noted, say)
+        samples = await _append_all(ground, site, connection, worker, progress, noted, say)
         batches = [(row["size"], row["appended"]) for row in await connection.fetch(_SQL.batches)]
     finally:
         await connection.close()
@@ -110,8 +121,15 @@ async def grow(ground: Ground, site: Site, stream: Stream, progress: Progress, s
     stretches, method = cycles(batches, progress.checkpoints), CYCLES
     if len(stretches) < 2:
         stretches, method = quarters(batches), QUARTERS
-    ratio = stretches[-1].events_per_s / stretches[0].events_per_s
-    return Growth(ratio=ratio, entries=batches[-1][0], method=method, stretches=stretches)
+    told = [measured(each, samples) for each in stretches]
+    first, last = told[0], told[-1]
+    return Growth(
+        ratio=last.events_per_s / first.events_per_s,
+        machine_ratio=first.calibration_us / last.calibration_us if last.calibration_us else 1.0,
+        entries=batches[-1][0],
+        method=method,
+        stretches=told,
+    )
 
 
 async def _fill(site: Site, stream: Stream, progress: Progress, noted: Path, say: Say) -> None:
@@ -136,14 +154,25 @@ async def _fill(site: Site, stream: Stream, progress: Progress, noted: Path, say
 
 
 async def _append_all(
-    site: Site, connection: asyncpg.Connection, worker: Running, progress: Progress, noted: Path, say: Say
-) -> None:
-    """Waits until all that is in Kafka is accounted for; notes when PostgreSQL begins a checkpoint."""
+    ground: Ground,
+    site: Site,
+    connection: asyncpg.Connection,
+    worker: Running,
+    progress: Progress,
+    noted: Path,
+    say: Say,
+) -> list[Sample]:
+    """Waits until all that is in Kafka is accounted for; notes when PostgreSQL begins a checkpoint, and what the
+    processes spend.
+    """
     wanted = await site.ends()
+    samples: list[Sample] = []
     last, moved, said = -1, time.monotonic(), time.monotonic()
-    while True:
+    while last < wanted:
+        await asyncio.sleep(_LOOK_SECONDS)
         row = await connection.fetchrow(_SQL.look)
         assert row is not None  # noqa: S101 -- a query without FROM gives a row
+        samples.append((row["size"], processes_spent(ground, worker), cpu.calibrate()))
         began = row["checkpoint"]
         if not progress.checkpoints or progress.checkpoints[-1] != began:
             progress.checkpoints.append(began)
@@ -154,11 +183,24 @@ async def _append_all(
         if now - said >= _SAY_SECONDS:
             said = now
             say(f"appended {row['size']:,} of about {progress.entries:,}")
-        if last >= wanted:
-            return
         if not worker.alive() or now - moved > _PATIENCE_SECONDS:
             raise Unreachable(with_log_tail("The worker has ended, or stands still.", site.log))
-        await asyncio.sleep(_LOOK_SECONDS)
+    return samples
+
+
+def measured(stretch: Stretch, samples: Sequence[Sample]) -> Stretch:
+    """A stretch with what the samples within it say: microseconds of processor time an event from the first to the last
+    of them, and the median of the fixed work.
+    """
+    inside = [sample for sample in samples if stretch.begin <= sample[0] <= stretch.end]
+    if not inside:
+        return stretch
+    events = inside[-1][0] - inside[0][0]
+    return msgspec.structs.replace(
+        stretch,
+        calibration_us=median(sample[2] for sample in inside),
+        cpu_us_per_event=cpu.difference(inside[0][1], inside[-1][1], events) if events else {},
+    )
 
 
 def cycles(batches: Sequence[Batch], checkpoints: Sequence[datetime]) -> list[Stretch]:

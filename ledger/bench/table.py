@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ledger.bench.append import OTHERS
+
 if TYPE_CHECKING:
     from ledger.bench.growth import Growth
     from ledger.bench.questions import WhoAccessed
@@ -68,7 +70,8 @@ def other_rows(result: Result) -> list[Row]:
     biggest = ", ".join(f"{name} {size:,.0f}" for name, size in list(result.bytes_per_event_of.items())[:4])
     found.append(("disk", f"{result.bytes_per_event:,.0f} bytes an event", f"{biggest}, ..."))
     cpu = ", ".join(f"{name} {each:,.0f}" for name, each in result.cpu_us_per_event.items() if each >= 1)
-    found.append(("processor time", f"{sum(result.cpu_us_per_event.values()):,.0f} us an event", cpu))
+    ours = sum(each for name, each in result.cpu_us_per_event.items() if name != OTHERS)
+    found.append(("processor time", f"{ours:,.0f} us an event", cpu))
     return found
 
 
@@ -97,6 +100,6 @@ def _grown(growth: Growth) -> Row:
     first, last = growth.stretches[0], growth.stretches[-1]
     return (
         f"growth to {growth.entries:,}",
-        f"ratio {growth.ratio:.2f}",
+        f"ratio {growth.ratio:.2f} (the machine itself {growth.machine_ratio:.2f})",
         f"last of {len(growth.stretches)} {growth.method} {last.events_per_s:,.0f}/s, first {first.events_per_s:,.0f}/s",
     )

@@ -12,7 +12,7 @@ import pytest
 from ledger.bench import cpu
 from ledger.bench.append import window_of
 from ledger.bench.events import Stream, persons_of
-from ledger.bench.growth import Batch, cycles, quarters
+from ledger.bench.growth import Batch, Stretch, cycles, measured, quarters
 from ledger.bench.latency import percentile
 from ledger.bench.pace import Stamp
 from ledger.bench.visible import waited
@@ -75,6 +75,21 @@ def test_quarters_begin_after_the_worker_has_started() -> None:
     assert found[0].begin >= 150
 
 
+def test_a_stretch_knows_what_was_spent_on_it_and_how_fast_the_machine_was() -> None:
+    samples = [
+        (0, {"worker": 1.0}, 900.0),
+        (100, {"worker": 2.0}, 1000.0),
+        (300, {"worker": 2.5}, 1100.0),
+        (400, {"worker": 3.5}, 5000.0),
+        (900, {"worker": 9.0}, 9000.0),
+    ]
+    found = measured(Stretch(50, 500, 10.0), samples)
+    assert found.cpu_us_per_event == {"worker": 5000.0}
+    assert found.calibration_us == 1100.0
+    assert measured(Stretch(50, 200, 10.0), samples).cpu_us_per_event == {}
+    assert measured(Stretch(1000, 2000, 10.0), samples) == Stretch(1000, 2000, 10.0)
+
+
 def test_few_events_tell_no_growth() -> None:
     with pytest.raises(BadInput):
         quarters(_steady(100, 0, 5))
@@ -98,6 +113,15 @@ def test_processor_time_is_told_by_kind() -> None:
     before = {"worker": 1.0, "kafka": 2.0}
     after = {"worker": 3.0, "kafka": 2.0, "worker child 1": 0.5}
     assert cpu.difference(before, after, 1_000) == {"worker": 2000.0, "worker child 1": 500.0}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time by process is read from /proc")
+def test_the_machine_is_at_least_as_busy_as_we_are() -> None:
+    before, ours = cpu.busy(), sum(os.times()[:2])
+    took = sum(cpu.calibrate() for _ in range(200))
+    assert took > 0
+    # Clock ticks are hundredths of a second, on either side.
+    assert cpu.busy() - before >= sum(os.times()[:2]) - ours - 0.05
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processor time by process is read from /proc")

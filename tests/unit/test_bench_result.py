@@ -23,6 +23,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _GROWTH = Growth(
     ratio=0.9,
+    machine_ratio=1.0,
     entries=1000,
     method="quarters of the log",
     stretches=[Stretch(0, 500, 100.0), Stretch(500, 1000, 90.0)],
