@@ -95,7 +95,7 @@ class Program:
         assert not left, f"Processes {left} outlived the program that started them. It said:\n{self.said}"
         return code
 
-    async def says(self, text: str, *, times: int = 1) -> None:
+    async def says(self, text: str, *, times: int = 1, seconds: float = _SECONDS) -> None:
         """Wait until `text` stands in `times` of its lines."""
 
         def done() -> bool:
@@ -104,7 +104,7 @@ class Program:
             )
 
         try:
-            async with asyncio.timeout(_SECONDS), self._said:
+            async with asyncio.timeout(seconds), self._said:
                 await self._said.wait_for(done)
         except TimeoutError:
             raise AssertionError(f"The program does not say {text!r}. It said:\n{self.said}") from None
