@@ -22,7 +22,6 @@ from confluent_kafka.cimpl import KafkaError as Code
 from ledger.core.batch import RecordPlace
 from ledger.core.errors import InvariantBroken, Unreachable
 from streams.kafka import aiokafka_options, librdkafka_options
-from streams.prepare import probe
 from streams.record import Fetched, Hole, Record
 from streams.topics import KafkaUnreachable
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from uuid import UUID
 
+    from aiokafka.structs import ConsumerRecord
+
+    from ledger.core.identity import Digester
     from ledger.settings import Settings
     from ledger.storage.intake import Intake, Position
     from streams.topics import Topic, Topics
@@ -56,11 +58,22 @@ class TopicRecreated(Exception):  # noqa: N818 -- not an error: the topic is cla
 
 @dataclass(slots=True)
 class _Reading:
-    """One partition under way: the next offset to account for, and the record before it that must still be there."""
+    """One partition under way: the next offset to account for, and the record before it that must still be there.
+    `topic` is the name without the ledger's prefix.
+    """
 
     position: Position
+    topic: str
     next_offset: int
     probe: bytes | None
+
+    def record(self, message: ConsumerRecord[bytes, bytes]) -> Record:
+        position = self.position
+        place = RecordPlace(
+            position.topic, position.topic_id, position.partition, message.offset, message.timestamp
+        )
+        headers = tuple([(name, content or b"") for name, content in message.headers])
+        return Record(self.topic, place, message.value, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +100,17 @@ class Fetcher:
     """Reads one ledger's topics."""
 
     def __init__(
-        self, settings: Settings, bootstrap: str, topics: Topics, intake: Intake, dedup_key: bytes
+        self, settings: Settings, bootstrap: str, topics: Topics, intake: Intake, digester: Digester
     ) -> None:
         self._settings = settings
         self._bootstrap = bootstrap
         self._topics = topics
         self._intake = intake
-        self._dedup_key = dedup_key
+        self._digester = digester
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: dict[TopicPartition, _Reading] = {}
         self._claimed: dict[str, UUID] = {}
-        self._leftover: deque[Record] = deque()
+        self._leftover: deque[tuple[_Reading, ConsumerRecord[bytes, bytes]]] = deque()
         self._ends: dict[tuple[UUID, int], int] = {}
 
     async def close(self) -> None:
@@ -173,7 +186,9 @@ class Fetcher:
             raise KafkaUnreachable("Kafka does not answer: check that it runs and try again.") from error
         self._claimed = {topic.name: topic.topic_id for topic in topics.values()}
         self._reading = {
-            TopicPartition(each.topic, each.partition): _Reading(each, each.next_offset, each.probe)
+            TopicPartition(each.topic, each.partition): _Reading(
+                each, self._topics.bare(each.topic), each.next_offset, each.probe
+            )
             for each in positions
         }
         for partition, reading in self._reading.items():
@@ -208,18 +223,7 @@ class Fetcher:
                 fetched.items(), key=lambda each: each[0].topic != self._topics.governance
             ):
                 reading = self._reading[partition]
-                for message in messages:
-                    place = RecordPlace(
-                        partition.topic,
-                        reading.position.topic_id,
-                        partition.partition,
-                        message.offset,
-                        message.timestamp,
-                    )
-                    headers = tuple((name, content or b"") for name, content in message.headers)
-                    self._leftover.append(
-                        Record(self._topics.bare(partition.topic), place, message.value, headers)
-                    )
+                self._leftover.extend([(reading, message) for message in messages])
         return await self._account()
 
     async def _check_ids(self) -> None:
@@ -240,13 +244,12 @@ class Fetcher:
         gaps: list[_Gap] = []
         size = 0
         while self._leftover and (not records or size < self._settings.batch_bytes):
-            record = self._leftover.popleft()
-            reading = self._reading[TopicPartition(record.place.topic, record.place.partition)]
-            offset = record.place.offset
+            reading, message = self._leftover.popleft()
+            record, offset = reading.record(message), message.offset
             if reading.probe is not None:
                 expected, reading.probe = reading.probe, None
                 if offset == reading.next_offset - 1:
-                    if probe(self._dedup_key, record.value) != expected:
+                    if self._digester.probe(record.value) != expected:
                         raise BrokerLostRecords(
                             f"Kafka's log of {record.place.topic}/{record.place.partition} holds another record before the "
                             "ledger's position: it lost acknowledged records. Restore the broker, or declare the loss."

@@ -7,7 +7,6 @@ here needs the head, so it can move into a process of its own.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from accountability_ledger.errors import Refused
 from ledger.core import base64url, own
 from ledger.core.batch import Batch, Duplicate, Item, Move, SeenKey
 from ledger.core.entry import Draft, PersonKey, draft, fits, prepare
-from ledger.core.identity import identity_digest
 from ledger.core.randomness import RandomBytes, system_randomness
 from ledger.core.registered import RegisteredKeys, registrations
 from streams import dead_letters
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
     from ledger.core.batch import RecordPlace
+    from ledger.core.identity import Digester
     from ledger.storage.intake import Intake, SeenRow
     from ledger.storage.vault import Vault
     from streams.record import Fetched, Record
@@ -43,17 +42,6 @@ _LATEST = 200_000
 # A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
 # this, no event can exceed the limit.
 _SURELY_SMALL = 1500
-
-
-def probe(dedup_key: bytes, value: bytes | None) -> bytes:
-    """The keyed digest of a record by which a broker that lost acknowledged records is found out."""
-    return hmac.digest(dedup_key, b"probe\x00" + (value or b""), "sha256")[:16]
-
-
-def seen_key(dedup_key: bytes, event: Event) -> SeenKey:
-    """The two keyed digests of an event: of its identity, and of its content."""
-    identity = identity_digest(dedup_key, event.attributes["source"], event.attributes["id"])
-    return SeenKey(identity, hmac.digest(dedup_key, event.canonical, "sha256")[:16])
 
 
 @dataclass(slots=True)
@@ -94,14 +82,14 @@ class Preparer:
         origin: str,
         intake: Intake,
         vault: Vault,
-        dedup_key: bytes,
+        digester: Digester,
         letter_key: X25519PublicKey,
         send_letters: Callable[[list[bytes]], Awaitable[None]],
     ) -> None:
         self._origin = origin
         self._intake = intake
         self._vault = vault
-        self._dedup_key = dedup_key
+        self._digester = digester
         self._letter_key = letter_key
         self._send_letters = send_letters
         self._random: RandomBytes = system_randomness()
@@ -195,7 +183,8 @@ class Preparer:
             )
         except Refused as refused:
             return _Refusal(record, own.REJECTED, refused.reason, None)
-        return _Accepted(record, event, seen_key(self._dedup_key, event))
+        identity = self._digester.identity(event.attributes["source"], event.attributes["id"])
+        return _Accepted(record, event, SeenKey(identity, self._digester.content(event.canonical)))
 
     async def _known(
         self, judged: Iterable[_Accepted | _Refusal], recent: RecentIdentities
@@ -296,7 +285,7 @@ class Preparer:
         place = last.place
         if isinstance(last, Hole):
             return Move(place.topic, place.topic_id, place.partition, start, last.end, None)
-        digest = probe(self._dedup_key, last.value)
+        digest = self._digester.probe(last.value)
         return Move(place.topic, place.topic_id, place.partition, start, place.offset + 1, digest)
 
 

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from ledger.core.batch import Batch
 from ledger.core.errors import Unreachable
+from ledger.core.identity import Digester
 from ledger.storage.append import DataRefused, PrepareAgain
 from streams.abreast import first_to_end
 from streams.carried import observe
@@ -57,14 +58,13 @@ class Reading:
         self._parts = parts
         self._failpoints = failpoints
         self._producer: AIOKafkaProducer | None = None
-        self._fetcher = Fetcher(
-            parts.settings, parts.bootstrap, parts.topics, parts.intake, parts.keyring.dedup
-        )
+        digester = Digester(parts.keyring.dedup)
+        self._fetcher = Fetcher(parts.settings, parts.bootstrap, parts.topics, parts.intake, digester)
         self._preparer = Preparer(
             origin=parts.origin,
             intake=parts.intake,
             vault=parts.vault,
-            dedup_key=parts.keyring.dedup,
+            digester=digester,
             letter_key=parts.keyring.dead_letter_key(),
             send_letters=self._send_letters,
         )

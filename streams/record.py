@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ledger.core.batch import RecordPlace
+import msgspec
+
+from ledger.core.batch import RecordPlace  # noqa: TC001 -- a struct's field
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record and its place. `topic` is the name without the ledger's prefix."""
 
     topic: str
