@@ -41,7 +41,7 @@ class AllowList:
 
     def __init__(self, event_type: EventType, registered: RegisteredKeys) -> None:
         rules: dict[_Path, Rule] = {field.path: field.rule for field in event_type.fields}
-        self._texts: dict[str, AbstractSet[str]] = {}
+        self._texts: dict[str, set[str]] = {}
         self._sorters: dict[str, _Sorter] = {}
         for name, shape in event_type.shape.members.items():
             sorter = _sorter((name,), shape, rules, registered, wholly_public=event_type.registers)
@@ -58,8 +58,9 @@ class AllowList:
         paths = {person.path for person in persons}
         texts, sorters = self._texts, self._sorters
         for name, value in data.items():
-            # Most fields end in these three lines: a text that is known, or a public value.
-            if name in texts and type(value) is str and value in texts[name]:
+            # Most fields end in these lines: a text that may be shown, or several, or a public value.
+            clear = texts.get(name)
+            if clear is not None and (value in clear if type(value) is str else clear.issuperset(value)):
                 continue
             sorter = sorters.get(name)
             if sorter is None:
@@ -115,7 +116,7 @@ class _Sealed:
 class _Text:
     """A text, or a list of texts, in clear where `shown` holds it; `unregistered` stands for any other."""
 
-    def __init__(self, shown: AbstractSet[str]) -> None:
+    def __init__(self, shown: set[str]) -> None:
         self.shown = shown
 
     def __call__(self, value: Any, name: str, sealed: list[SealedValue], persons: AbstractSet[_Path]) -> Any:

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ from ledger.core import base64url
 from ledger.core.errors import BadAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ledger.core.randomness import RandomBytes
 
@@ -50,17 +50,11 @@ def digest(disclosure: str) -> str:
     return base64url.encode(hashlib.sha256(disclosure.encode("ascii")).digest())
 
 
-class Disclosures(NamedTuple):
-    """Several disclosures in one order: their texts, the texts' digests (32 bytes each), and the digests as they stand
-    in `_sd`, all as bytes.
-    """
-
-    texts: list[bytes]
-    digests: list[bytes]
-    written: list[bytes]
+# The text, its digest (32 bytes), and the digest as it stands in `_sd`.
+Disclosure = tuple[bytes, bytes, bytes]
 
 
-def disclose_all(names: Iterable[str], values: Sequence[Any], random: RandomBytes) -> Disclosures:
+def disclose_all(names: Iterable[str], values: Sequence[Any], random: RandomBytes) -> Iterator[Disclosure]:
     """`disclose` and `digest` of every value under its name, each with a salt of its own."""
     drawn = random(SALT_BYTES * len(values))
     cuts = range(0, len(drawn), SALT_BYTES)
@@ -68,7 +62,7 @@ def disclose_all(names: Iterable[str], values: Sequence[Any], random: RandomByte
     triples = [*zip(salts.splitlines(), names, values, strict=True)]
     texts = base64url.encode_lines(canonical_lines(triples)).splitlines()
     digests = [hashlib.sha256(text).digest() for text in texts]
-    return Disclosures(texts, digests, base64url.encode_lines(digests).splitlines())
+    return zip(texts, digests, base64url.encode_lines(digests).splitlines(), strict=True)
 
 
 def parse(disclosure: str) -> Disclosed:

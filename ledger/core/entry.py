@@ -8,22 +8,24 @@ left to the chain, which knows them only under the head lock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from accountability_ledger.errors import Refused
 from accountability_ledger.moment import microseconds
-from accountability_ledger.restricted_json import canonical
+from accountability_ledger.restricted_json import canonical, canonical_lines
 from ledger.core import base64url, disclosure, leaf, seal
 from ledger.core.slot_plan import slot_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from accountability_ledger.accept import Event
+    from ledger.core.disclosure import Disclosure
     from ledger.core.randomness import RandomBytes
     from ledger.core.registered import RegisteredKeys
     from ledger.core.slot_plan import SlotPlan
@@ -139,6 +141,17 @@ def fits(drafted: Draft, via: bytes, origin: str) -> bool:
     return leaf.largest(canonical(event), via, origin, roles) <= leaf.MAX_LEAF_BYTES
 
 
+class Unsealed(msgspec.Struct, frozen=True, gc=False):
+    """A draft with what sealing needs beside it: `keys[i]` is the key of slot i, `introduced[i]` whether an earlier leaf
+    introduced it for sure, `via` the leaf's member of that name.
+    """
+
+    drafted: Draft
+    keys: Sequence[PersonKey]
+    introduced: Sequence[bool]
+    via: bytes
+
+
 def prepare(
     drafted: Draft,
     keys: Sequence[PersonKey],
@@ -148,42 +161,79 @@ def prepare(
     origin: str,
     random: RandomBytes,
 ) -> PreparedEntry:
-    """Seals a draft: `keys[i]` is the key of slot i, `introduced[i]` whether an earlier leaf introduced it for sure.
-    Raises Refused `leaf-too-large` where the leaf could exceed 65,535 bytes at any position.
+    """Seals one draft, as `prepare_all` does."""
+    return prepare_all([Unsealed(drafted, keys, introduced, via)], origin=origin, random=random)[0]
+
+
+def prepare_all(batch: Sequence[Unsealed], *, origin: str, random: RandomBytes) -> list[PreparedEntry]:
+    """Seals drafts, the disclosures of all of them together, which is cheaper than one after the other. Raises Refused
+    `leaf-too-large` where one of the leaves could exceed 65,535 bytes at any position: ask `fits` before.
     """
-    sealed = drafted.sealed
-    roles: tuple[str, ...]
-    identifiers: tuple[str, ...]
-    roles, identifiers = zip(*drafted.persons, strict=True) if drafted.persons else ((), ())
-    plan = slot_plan(origin, roles)
-    new = [key for key, known in zip(keys, introduced, strict=True) if not known]
-    names = [*plan.names, *[each.name for each in sealed], *["person"] * len(new)]
-    values = [*identifiers, *[each.value for each in sealed], *map(_person, new)]
-    texts, digests, written = disclosure.disclose_all(names, values, random)
-    in_leaf = len(roles) + len(sealed)
-    event = _with_digests(canonical(drafted.event), sorted(written[:in_leaf]))
-    if plan.bytes + len(event) + len(via) > leaf.MAX_LEAF_BYTES:
+    plans: list[SlotPlan] = []
+    names: list[str] = []
+    values: list[Any] = []
+    blobs = 0
+    for each in batch:
+        drafted = each.drafted
+        plan = slot_plan(origin, tuple([role for role, _ in drafted.persons]))
+        plans.append(plan)
+        names += plan.names
+        values += [identifier for _, identifier in drafted.persons]
+        for field in drafted.sealed:
+            names.append(field.name)
+            values.append(field.value)
+        new = [_person(key) for key, known in zip(each.keys, each.introduced, strict=True) if not known]
+        names += ["person"] * len(new)
+        values += new
+        blobs += len(plan.names) + len(new)
+    disclosures = disclosure.disclose_all(names, values, random)
+    drawn = random(seal.NONCE_BYTES * blobs)
+    nonces = (drawn[cut : cut + seal.NONCE_BYTES] for cut in range(0, len(drawn), seal.NONCE_BYTES))
+    events = canonical_lines([each.drafted.event for each in batch])
+    return [
+        _prepared(each, plan, event, disclosures, nonces)
+        for each, plan, event in zip(batch, plans, events, strict=True)
+    ]
+
+
+def _prepared(
+    unsealed: Unsealed,
+    plan: SlotPlan,
+    event: bytes,
+    disclosures: Iterator[Disclosure],
+    nonces: Iterator[bytes],
+) -> PreparedEntry:
+    """One entry, of the next disclosures (identities, sealed fields, persons who are new) and the next nonces."""
+    drafted = unsealed.drafted
+    identities = [*islice(disclosures, len(plan.names))]
+    fields = [*islice(disclosures, len(drafted.sealed))]
+    event = _with_digests(event, sorted([written for _, _, written in identities + fields]))
+    if plan.bytes + len(event) + len(unsealed.via) > leaf.MAX_LEAF_BYTES:
         raise Refused(
             "leaf-too-large", "The event's public part is too large for one entry: split it into chunks."
         )
-    fields = _fields_by_owners(plan, sealed, texts[len(roles) : in_leaf])
-    introducing = iter(zip(texts[in_leaf:], digests[in_leaf:], strict=True))
+    middles = _fields_by_owners(plan, drafted.sealed, fields)
     slots = []
-    for role, key, known, owned, bound_to, identity in zip(
-        roles, keys, introduced, plan.owned, plan.bound_to, texts, strict=False
+    for (role, _), key, known, owned, bound_to, (identity, _, _) in zip(
+        drafted.persons,
+        unsealed.keys,
+        unsealed.introduced,
+        plan.owned,
+        plan.bound_to,
+        identities,
+        strict=True,
     ):
-        text = b'["%b%b"]' % (identity, fields[owned])
-        blob = seal.seal_text(key.cipher, random(seal.NONCE_BYTES), text, bound_to)
+        text = b'["%b%b"]' % (identity, middles[owned])
+        blob = seal.seal_text(key.cipher, next(nonces), text, bound_to)
         later = SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), None))
         first = None
         if not known:
-            person, digest = next(introducing)
-            text = b'%b,"%b"]' % (text[:-1], person)
-            blob = seal.seal_text(key.cipher, random(seal.NONCE_BYTES), text, bound_to)
+            person, digest, _ = next(disclosures)
+            blob = seal.seal_text(key.cipher, next(nonces), b'%b,"%b"]' % (text[:-1], person), bound_to)
             first = SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), digest))
         slots.append(PreparedSlot(role, key.key_id, key.tag_key, later, first))
     time = microseconds(drafted.event["time"]) if drafted.time is None else drafted.time
-    return PreparedEntry(drafted.event["type"], time, event, via, tuple(slots))
+    return PreparedEntry(drafted.event["type"], time, event, unsealed.via, tuple(slots))
 
 
 def _person(key: PersonKey) -> dict[str, Any]:
@@ -206,14 +256,16 @@ def _with_digests(event: bytes, digests: list[bytes]) -> bytes:
 
 
 def _fields_by_owners(
-    plan: SlotPlan, sealed: Sequence[SealedValue], texts: Sequence[bytes]
+    plan: SlotPlan, sealed: Sequence[SealedValue], disclosures: Sequence[Disclosure]
 ) -> dict[tuple[str, ...], bytes]:
     """For each set of owners whose fields a blob of this entry holds: how the blob's JSON array goes on after its first
     element, up to the last quotation mark. Disclosures are base64url and need no escapes.
     """
-    return {
-        owned: b"".join(
-            [b'","' + text for each, text in zip(sealed, texts, strict=True) if each.owner in owned]
-        )
-        for owned in plan.owned_sets
-    }
+    middles = {}
+    for owned in plan.owned_sets:
+        middle = b""
+        for each, (text, _, _) in zip(sealed, disclosures, strict=True):
+            if each.owner in owned:
+                middle += b'","' + text
+        middles[owned] = middle
+    return middles

@@ -10,7 +10,6 @@ from ledger.core.allow_list import AllowList
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from collections.abc import Set as AbstractSet
 
     from accountability_ledger.accept import Event
     from accountability_ledger.catalog import EventType
@@ -65,7 +64,7 @@ class RegisteredKeys:
     def has(self, section: str, value: Any) -> bool:
         return isinstance(value, str) and value in self._known.get(section, ())
 
-    def shown(self, rule: Rule) -> AbstractSet[str]:
+    def shown(self, rule: Rule) -> set[str]:
         """The texts that a field of this rule shows in clear, where the rule leaves it to lists and registers: always
         the same set, into which `add` puts what is registered later.
         """

@@ -87,7 +87,7 @@ def _fast(stripped: bytes) -> Any:
     What else restricted JSON forbids (fractions, large integers, other keys, depth) is not in the types' structs, and
     NUL is looked for here; so what passes the judgement passes the strict parser as well.
     """
-    if b"\\u0000" in stripped:
+    if b"\\" in stripped and b"\\u0000" in stripped:  # one byte is found out much sooner than six
         return None
     try:
         parsed = msgspec.json.decode(stripped)

@@ -28,7 +28,7 @@ from tests.unit.entry.persons import ORIGIN, VIA, as_sent, key_of, linked, opene
 from tests.unit.sdk.samples import complete, encoded, event, smallest
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable
 
     from accountability_ledger.accept import Event
     from accountability_ledger.fields import Rule
@@ -40,9 +40,12 @@ NOTHING = RegisteredKeys()
 ATTRIBUTES = {"correlationid": "c-77", "traceparent": "00-ab", "dataref": "urn:x:y", "sequence": "12"}
 
 
-class EveryText(frozenset[str]):
+class EveryText(set[str]):
     def __contains__(self, value: object) -> bool:
         return isinstance(value, str)
+
+    def issuperset(self, values: Iterable[Any]) -> bool:
+        return all(isinstance(value, str) for value in values)
 
 
 class Everything(RegisteredKeys):
@@ -51,8 +54,8 @@ class Everything(RegisteredKeys):
     def has(self, section: str, value: Any) -> bool:
         return bool(section) and isinstance(value, str)
 
-    def shown(self, rule: Rule) -> AbstractSet[str]:
-        return EveryText((str(rule),))
+    def shown(self, rule: Rule) -> set[str]:
+        return EveryText({str(rule)})
 
 
 def linked_one(drafted: Draft) -> LinkedEntry:

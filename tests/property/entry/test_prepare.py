@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +13,20 @@ from hypothesis import strategies as st
 from accountability_ledger.moment import microseconds
 from accountability_ledger.restricted_json import MAX_INTEGER, canonical
 from ledger.core import base64url, disclosure, leaf, seal
-from ledger.core.entry import Draft, PreparedEntry, PreparedSlot, SealedSlot, SealedValue, prepare
+from ledger.core.entry import (
+    Draft,
+    PreparedEntry,
+    PreparedSlot,
+    SealedSlot,
+    SealedValue,
+    Unsealed,
+    prepare,
+    prepare_all,
+)
 from tests.unit.entry.persons import ORIGIN, VIA, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ledger.core.entry import PersonKey
 
@@ -32,21 +42,29 @@ OWNERS = {
 }
 
 
-def obvious(
-    drafted: Draft, keys: list[PersonKey], introduced: list[bool], randbytes: Callable[[int], bytes]
-) -> PreparedEntry:
+def obvious(batch: list[Unsealed], randbytes: Callable[[int], bytes]) -> list[PreparedEntry]:
+    """One after the other. All salts are drawn before all nonces, each in order."""
+    salts = iter([randbytes(16) for each in batch for _ in range(disclosures(each))])
+    nonces = (randbytes(12) for _ in iter(int, 1))
+    return [obvious_one(each, salts, nonces) for each in batch]
+
+
+def disclosures(unsealed: Unsealed) -> int:
+    return len(unsealed.keys) + len(unsealed.drafted.sealed) + list(unsealed.introduced).count(False)
+
+
+def obvious_one(unsealed: Unsealed, salts: Iterator[bytes], nonces: Iterator[bytes]) -> PreparedEntry:
+    drafted, keys, introduced = unsealed.drafted, unsealed.keys, unsealed.introduced
     roles = tuple(role for role, _ in drafted.persons)
     subjects, actors = OWNERS[roles]
     named = [(f"who.{index}", each, [index]) for index, (_, each) in enumerate(drafted.persons)]
     named += [
         (each.name, each.value, subjects if each.owner == "subject" else actors) for each in drafted.sealed
     ]
-    new = [key for key, known in zip(keys, introduced, strict=True) if not known]
-    salts = randbytes(16 * (len(named) + len(new)))
     texts: list[str] = []
     blobs: list[list[str]] = [[] for _ in roles]
-    for number, (name, value, slots) in enumerate(named):
-        texts.append(disclosure.disclose(salts[16 * number : 16 * number + 16], name, value))
+    for name, value, slots in named:
+        texts.append(disclosure.disclose(next(salts), name, value))
         for slot in slots:
             blobs[slot].append(texts[-1])
     event = drafted.event
@@ -54,24 +72,23 @@ def obvious(
         digests = sorted(map(disclosure.digest, texts))
         event = {**event, "data": {**event["data"], "_sd": digests, "_sd_alg": "sha-256"}}
     prepared = []
-    salts = salts[16 * len(named) :]
     for role, key, known, inner in zip(roles, keys, introduced, blobs, strict=True):
-        later = sealed(role, key, inner, None, randbytes)
+        later = sealed(role, key, inner, None, next(nonces))
         first = None
         if not known:
             person: dict[str, Any] = {"id": key.identifier, "tag_key": base64url.encode(key.tag_key)}
-            text = disclosure.disclose(salts[:16], "person", person)
-            salts = salts[16:]
-            first = sealed(role, key, [*inner, text], base64url.decode(disclosure.digest(text)), randbytes)
+            if key.after_erasure:
+                person["after_erasure"] = True
+            text = disclosure.disclose(next(salts), "person", person)
+            digest = base64url.decode(disclosure.digest(text))
+            first = sealed(role, key, [*inner, text], digest, next(nonces))
         prepared.append(PreparedSlot(role, key.key_id, key.tag_key, later, first))
     time = microseconds(drafted.event["time"])
-    return PreparedEntry(drafted.event["type"], time, canonical(event), VIA, tuple(prepared))
+    return PreparedEntry(drafted.event["type"], time, canonical(event), unsealed.via, tuple(prepared))
 
 
-def sealed(
-    role: str, key: PersonKey, texts: list[str], person: bytes | None, randbytes: Callable[[int], bytes]
-) -> SealedSlot:
-    blob = seal.seal(key.cipher, randbytes(12), texts, seal.associated_data(ORIGIN, role))
+def sealed(role: str, key: PersonKey, texts: list[str], person: bytes | None, nonce: bytes) -> SealedSlot:
+    blob = seal.seal(key.cipher, nonce, texts, seal.associated_data(ORIGIN, role))
     return SealedSlot(blob, leaf.slot_head(role, seal.blob_digest(blob), person))
 
 
@@ -84,32 +101,44 @@ VALUES = st.recursive(
 NAMES = st.lists(TEXTS, max_size=5, unique=True)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data())
-def test_it_is_sealed_as_the_obvious_way_would(data: st.DataObject) -> None:
-    roles = data.draw(st.sampled_from(sorted(OWNERS)))
+@st.composite
+def unsealed(draw: st.DrawFn) -> Unsealed:
+    roles = draw(st.sampled_from(sorted(OWNERS)))
     persons = tuple((role, f"id:{index}") for index, role in enumerate(roles))
-    keys = [key_of(identifier) for _, identifier in persons]
-    introduced = [data.draw(st.booleans()) for _ in roles]
-    values = [
-        SealedValue(f"data.{name}", data.draw(VALUES), data.draw(st.sampled_from(["subject", "actor"])))
-        for name in (data.draw(NAMES) if roles else [])
+    keys = [replace(key_of(identifier), after_erasure=draw(st.booleans())) for _, identifier in persons]
+    sealed = [
+        SealedValue(f"data.{name}", draw(VALUES), draw(st.sampled_from(["subject", "actor"])))
+        for name in (draw(NAMES) if roles else [])
     ]
-    fields = data.draw(
-        st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True), VALUES, max_size=4)
+    data = draw(st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True), VALUES, max_size=4))
+    event = {"type": "t", "source": "s", "time": "2026-10-01T09:30:00.5Z", "data": data}
+    return Unsealed(Draft(event, tuple(sealed), persons), keys, [draw(st.booleans()) for _ in roles], VIA)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(unsealed(), max_size=4), st.integers(0, 2**32))
+def test_a_batch_is_sealed_as_the_obvious_way_would(batch: list[Unsealed], seed: int) -> None:
+    got = prepare_all(batch, origin=ORIGIN, random=random.Random(seed).randbytes)
+    assert got == obvious(batch, random.Random(seed).randbytes)
+    for one in batch:
+        alone = prepare(
+            one.drafted,
+            one.keys,
+            introduced=one.introduced,
+            via=one.via,
+            origin=ORIGIN,
+            random=random.Random(seed).randbytes,
+        )
+        assert [alone] == obvious([one], random.Random(seed).randbytes)
+
+
+def test_every_slot_needs_its_key() -> None:
+    drafted = Draft(
+        {"type": "t", "source": "s", "time": "2026-10-01T09:30:00Z", "data": {}}, (), (("actor", "id:a"),)
     )
-    event = {"type": "t", "source": "s", "time": "2026-10-01T09:30:00.5Z", "data": fields}
-    drafted = Draft(event, tuple(values), persons)
-    seed = data.draw(st.integers(0, 2**32))
-    got = prepare(
-        drafted,
-        keys,
-        introduced=introduced,
-        via=VIA,
-        origin=ORIGIN,
-        random=random.Random(seed).randbytes,
-    )
-    assert got == obvious(drafted, keys, introduced, random.Random(seed).randbytes)
+    for keys, introduced in (([], []), ([key_of("id:a")], []), ([key_of("id:a")] * 2, [True, True])):
+        with pytest.raises(ValueError, match="zip"):
+            prepare_all([Unsealed(drafted, keys, introduced, VIA)], origin=ORIGIN, random=random.randbytes)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 300])
