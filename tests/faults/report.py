@@ -43,6 +43,7 @@ class Row:
     events: int | None = None
     found: dict[str, int] | None = None
     detail: str = ""
+    note: str = ""
 
     @property
     def lost(self) -> int | None:
@@ -77,7 +78,7 @@ class Collector:
                 str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
             )
         for name, value in report.user_properties:
-            if name in {"seed", "events", "found"}:
+            if name in {"seed", "events", "found", "note"}:
                 setattr(row, name, value)
 
 
@@ -133,7 +134,7 @@ def _outcome(row: dict[str, Any]) -> str:
         return "passed: that is what must be noticed"
     if row["outcome"] == "skipped":
         return f"skipped: {row['detail'].removeprefix('Skipped: ')}"
-    return str(row["outcome"])
+    return f"{row['outcome']} {row['note']}".strip()
 
 
 def main() -> int:

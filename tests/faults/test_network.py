@@ -86,6 +86,7 @@ async def test_one_way_only(own: OwnServers, struck: Run, wired: dict[str, str],
     assert await struck.findings() == []
 
 
+@pytest.mark.long
 async def test_a_delay_of_half_a_second(own: OwnServers, struck: Run, wired: dict[str, str]) -> None:
     """A round trip to either server takes that much longer; the lease is a few of them long."""
     async with struck.worker(**wired, LEDGER_LEASE_SECONDS="5") as worker, asyncio.timeout(_SECONDS):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.faults.run import Run
 
 _SMALL = {"LEDGER_BATCH_RECORDS": "20"}
-_SECONDS = 60.0
+_ROUNDS = 40
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_workers_join_and_leave(run: Run, seed: int, rounds: int) -> None:
     workers: list[Program] = []
     try:
         async with run.watched() as heads:
-            for _ in range(rounds):
+            for _ in range(_ROUNDS):
                 while len(workers) < 3:
                     workers.append(await run.worker(**_SMALL).__aenter__())
                     await workers[-1].says("started")

@@ -41,6 +41,7 @@ async def test_a_server_is_killed_under_load(own: OwnServers, struck: Run, name:
     assert await struck.findings(heads) == []
 
 
+@pytest.mark.long
 async def test_kafka_is_stopped_for_a_while(own: OwnServers, struck: Run) -> None:
     """Suspended until the worker has noticed, and then on: the worker waits, and goes on where it was."""
     async with struck.worker(**_SMALL) as worker, asyncio.timeout(_SECONDS):
@@ -153,6 +154,7 @@ async def _ended(session: asyncpg.Connection) -> None:
     session.terminate()
 
 
+@pytest.mark.long
 async def test_a_long_lock_on_the_head(run: Run) -> None:
     """An administrator's, longer than the patience for a stopped writer: it is waited for, and not ended."""
     admin = await asyncpg.connect(run.databases.ledger_superuser_url)
