@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from confluent_kafka import KafkaException
 
+from tests.faults.program import children
 from tests.faults.tcp_proxy import Way
 from tests.oracle import synthetic
 from tests.oracle.journal import Journal, acknowledgement_line
@@ -59,6 +61,16 @@ async def both_workers_killed(ground: Ground) -> str:
     for worker in ground.workers:
         worker.strike(signal.SIGKILL)
     return "kill -9 of both workers"
+
+
+async def preparation_killed(ground: Ground) -> str:
+    """The process that the leaseholder has prepare its batches; it makes another one."""
+    holder = ground.leaseholder()
+    started = await children(holder.pid) if holder.pid else []
+    for pid in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return f"kill -9 of {len(started)} processes that the leaseholder had started"
 
 
 async def worker_ended(ground: Ground) -> str:
@@ -206,6 +218,7 @@ async def partition_added(ground: Ground) -> str:
 FAULTS: dict[str, tuple[int, Callable[[Ground], Awaitable[Any]]]] = {
     "worker killed": (6, worker_killed),
     "both workers killed": (2, both_workers_killed),
+    "preparation killed": (3, preparation_killed),
     "worker ended": (3, worker_ended),
     "worker suspended past its lease": (3, worker_suspended),
     "Kafka killed": (3, kafka_killed),
