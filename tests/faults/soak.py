@@ -260,7 +260,11 @@ async def run_soak(options: Options) -> Report:
             sampling.cancel()
             for worker in ground.workers:
                 await worker.stop()
-            await asyncio.wait(supervising, timeout=90)
+            _, running = await asyncio.wait(supervising, timeout=90)
+            for worker in ground.workers:
+                worker.abandon()
+            if running:
+                report.defects.append("a worker did not end within 90 s of SIGTERM")
             watching.terminate()
             await watching.wait()
         report.endings = [asdict(each) for worker in ground.workers for each in worker.endings]
@@ -353,7 +357,10 @@ async def _judged(ground: Ground, directory: Path) -> dict[str, Any]:
     async with asked as judge:
         said, _ = await judge.communicate()
     evidence.unlink(missing_ok=True)
-    verdict: dict[str, Any] = json.loads(said)
+    try:
+        verdict: dict[str, Any] = json.loads(said)
+    except ValueError:  # what it could not do it has said on standard error
+        return {"ok": False, "said": said.decode()[-2000:]}
     return verdict
 
 

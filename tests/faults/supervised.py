@@ -63,6 +63,7 @@ class Supervised:
         """Until `stop`."""
         while True:
             with self.log.open("ab") as output:
+                already = output.tell()
                 self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", "ledger.cli", "worker"),
                     cwd=ROOT,
@@ -72,17 +73,19 @@ class Supervised:
                     stderr=output,
                     start_new_session=True,
                 )
-                already = output.tell()
             group = self._process.pid
+            if self._stopping:
+                self.strike(signal.SIGTERM)
             code = await self._process.wait()
             cause, self._cause = self._cause, None
             self.endings.append(Ending(self.name, code, cause, self._said(already)))
             watching = asyncio.create_task(self._watch(group))
             self._watching.add(watching)
             watching.add_done_callback(self._watching.discard)
+            if not self._stopping:
+                await asyncio.sleep(_AGAIN_SECONDS)
             if self._stopping:
                 break
-            await asyncio.sleep(_AGAIN_SECONDS)
         await asyncio.gather(*self._watching)
 
     def _said(self, already: int) -> bool:
@@ -111,6 +114,12 @@ class Supervised:
         """SIGTERM, and no new start."""
         self._stopping = True
         self.strike(signal.SIGTERM)
+
+    def abandon(self) -> None:
+        """kill -9 of whatever is left of it."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def epoch(self) -> int:
         """The last epoch under which it says that it took the lease; 0 before the first."""
