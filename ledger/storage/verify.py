@@ -17,6 +17,7 @@ from ledger.core.errors import BadAnswer, NotFound
 from ledger.core.merkle import Frontier
 from ledger.core.own import REJECTED
 from ledger.core.tile import WIDTH
+from ledger.core.verifier.block import Seen
 from ledger.core.verifier.log import LogVerifier
 from ledger.core.verifier.read_leaf import hash_text
 from ledger.core.verifier.stored import (
@@ -36,8 +37,9 @@ from ledger.core.verifier.stored import (
 from ledger.core.verifier.stretch import Doubt, Joiner, sure, topics_of
 from ledger.storage.database import translated
 from ledger.storage.sql import load
+from ledger.storage.verify_copy import FixedRows, Rows
 from ledger.storage.verify_processes import screen_all
-from ledger.storage.verify_stretch import Task, fewer_collections, snapshot
+from ledger.storage.verify_stretch import CONNECTIONS, Task, beside, fewer_collections, snapshot
 from ledger.storage.verify_vault import VaultCheck
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ _SQL = load("verify")
 _CHUNK = 4 * WIDTH
 _SEEN_AT_ONCE = 5000
 # A stretch is at least so long, a multiple of so many leaves, and each process is to have so many.
-_SHORTEST, _EVEN, _EACH = 1 << 15, 1 << 12, 4
+_SHORTEST, _LONGEST, _EVEN, _EACH = 1 << 15, 1 << 20, 1 << 12, 4
+_ANY_SEQ = 1 << 63
+_parse_seen = FixedRows(["q", "h"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ async def verify(
     """
     origin = ledger.keyring.log_signer.name
     with translated():
-        async with snapshot(database, 5) as connections:
+        async with snapshot(database, 2 + CONNECTIONS) as connections:
             tables = _Tables(connections, ledger.ledger_id)
             await tables.begin()
             checkpoint = None if from_checkpoint is None else _opened(from_checkpoint, ledger, tables)
@@ -136,8 +140,16 @@ async def _screened(
 
     tasks = await tables.tasks(database, origin, roots, count)
     joiner = Joiner()
-    for stretch in await screen_all(tasks, count, more):
-        await tables.compare_upper(joiner.add(stretch, hash_text(joiner.last_hash)))
+    seen = tables.seen_rows()
+
+    async def join() -> None:
+        async for stretch in screen_all(tasks, count, tables.others, more):
+            stretch.check_seen(Seen(*await seen.until(stretch.end)))
+            await tables.compare_upper(joiner.add(stretch, hash_text(joiner.last_hash)))
+        sure(not (await seen.until(_ANY_SEQ))[0])
+
+    await tables.sort_in_memory()
+    await beside(join(), seen.read())
     slice_ = tables.slices[-1].slice if tables.slices else None
     root = joiner.finish(head, origin, slice_, tables.intake)
     return Report(ok=True, verdicts=(), size=head.size, root=root)
@@ -210,7 +222,8 @@ class _Tables:
     """The rows of one ledger, of one snapshot, in order."""
 
     def __init__(self, connections: list[asyncpg.Connection], ledger_id: int) -> None:
-        self._main, self._hashes, self._entries, self._beside, self._seen = connections
+        self._main, self._seen, *self.others = connections
+        self._hashes, self._entries, self._beside, *_ = self.others
         self._ledger_id = ledger_id
         self._waiting: list[SeenRow] = []  # read from the cursor, not yet handed out
         self._stray_seen: int | None = None
@@ -228,15 +241,22 @@ class _Tables:
         last = await self._main.fetchval(_SQL.last_seq, self._ledger_id)
         self.end = max(0, min(self.head.size, -1 if last is None else last + 1))
 
-    async def open_seen(self) -> None:
-        """The one table that is not in order of seq; PostgreSQL sorts it, on disk where it is large."""
+    async def sort_in_memory(self) -> None:
+        """`seen` is the one table that is not in order of seq; PostgreSQL sorts it, on disk where it is large."""
         await self._seen.execute("SET LOCAL work_mem = '64MB'")
+
+    def seen_rows(self) -> Rows:
+        return Rows(self._seen, [_SQL.copy_seen.format(ledger_id=self._ledger_id)], _parse_seen, 2)
+
+    async def open_seen(self) -> None:
+        await self.sort_in_memory()
         self._cursor = await self._seen.cursor(_SQL.seen, self._ledger_id)
 
     async def tasks(self, database: str, origin: str, roots: dict[int, bytes], processes: int) -> list[Task]:
         """The log in stretches, a few for each process, but each long enough to be worth its beginning."""
         size = self.head.size
-        width = max(_SHORTEST, -(-size // (_EACH * processes) // _EVEN) * _EVEN)
+        width = -(-size // (_EACH * processes) // _EVEN) * _EVEN
+        width = min(max(_SHORTEST, width), _LONGEST)
         snapshot_name = await self._main.fetchval("SELECT pg_export_snapshot()")
         return [
             Task(

@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 from ledger.core.errors import InternalFault, Unreachable
 from ledger.core.verifier.stretch import Doubt, Stretch
-from ledger.storage.verify_stretch import Task, screen_stretch
+from ledger.storage.database import translated
+from ledger.storage.verify_stretch import CONNECTIONS, Task, screen_stretch, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    import asyncpg
 
 _LENGTH = 4
 _LARGEST = 1 << 30
@@ -57,33 +60,44 @@ _task_decoder = msgspec.msgpack.Decoder(Task)
 _answer_decoder: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
-async def screen_all(tasks: Sequence[Task], processes: int, progress: Callable[[int], None]) -> list[Stretch]:
-    """The stretches of the tasks, in their order; `progress` is called with how many more entries are done.
+async def screen_all(
+    tasks: Sequence[Task],
+    processes: int,
+    connections: Sequence[asyncpg.Connection],
+    progress: Callable[[int], None],
+) -> AsyncIterator[Stretch]:
+    """The stretches of the tasks, in their order; `connections` are for what this process screens itself, `progress`
+    is called with how many more entries are done.
 
     Raises Doubt as soon as one is in doubt, Unreachable, or ProcessEnded.
     """
     waiting = list(enumerate(tasks))[::-1]
-    found: dict[int, Stretch] = {}
+    found: list[asyncio.Future[Stretch]] = [asyncio.get_running_loop().create_future() for _ in tasks]
 
     async def own() -> None:
         while waiting:
             at, task = waiting.pop()
-            found[at] = await screen_stretch(task, progress)
+            found[at].set_result(await screen_stretch(task, connections, progress))
 
     async def other() -> None:
         async with _Child() as child:
             while waiting:
                 at, task = waiting.pop()
-                found[at] = await child.screen(task, progress)
+                found[at].set_result(await child.screen(task, progress))
 
     workers = [asyncio.create_task(each()) for each in (own, *[other] * (min(processes, len(tasks)) - 1))]
+    ended = asyncio.ensure_future(asyncio.gather(*workers))
     try:
-        await asyncio.gather(*workers)
+        for each in found:
+            await asyncio.wait((each, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not each.done():
+                await ended  # raises what ended it
+            yield each.result()
+        await ended
     finally:
         for worker in workers:
             worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-    return [found[at] for at in range(len(tasks))]
+        await asyncio.gather(*workers, ended, return_exceptions=True)
 
 
 class _Child:
@@ -144,17 +158,25 @@ async def serve(given: asyncio.StreamReader, answer: Callable[[bytes], None]) ->
     def say(message: Answer) -> None:
         answer(framed(_encode(message)))
 
-    while True:
-        try:
-            task = _task_decoder.decode(await read_frame(given))
-        except asyncio.IncompleteReadError:
-            return
-        try:
-            say(Found(await screen_stretch(task, lambda count: say(Done(count)))))
-        except Doubt:
-            say(Doubtful())
-        except Exception as why:  # noqa: BLE001 -- whatever it is, the other side must fail
-            say(Failed(isinstance(why, Unreachable), type(why).__name__))
+    async with AsyncExitStack() as stack:
+        connections: list[asyncpg.Connection] = []
+        while True:
+            try:
+                task = _task_decoder.decode(await read_frame(given))
+            except asyncio.IncompleteReadError:
+                return
+            try:
+                if not connections:  # all tasks are of one snapshot
+                    with translated():
+                        connections = await stack.enter_async_context(
+                            snapshot(task.database, CONNECTIONS, task.snapshot)
+                        )
+                with translated():
+                    say(Found(await screen_stretch(task, connections, lambda count: say(Done(count)))))
+            except Doubt:
+                say(Doubtful())
+            except Exception as why:  # noqa: BLE001 -- whatever it is, the other side must fail
+                say(Failed(isinstance(why, Unreachable), type(why).__name__))
 
 
 def ignore_interrupts() -> None:

@@ -1,4 +1,4 @@
-"""Screens one stretch of a stored log: five connections of one snapshot, four of which stream the large tables."""
+"""Screens one stretch of a stored log: four connections of one snapshot, three of which stream the large tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import gc
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from ledger.core.own import REJECTED
 from ledger.core.tile import WIDTH
-from ledger.core.verifier.block import Blobs, Block, Links, Seen
+from ledger.core.verifier.block import Blobs, Block, Links
 from ledger.core.verifier.screen import Screen
 from ledger.core.verifier.stored import BatchRow, RegisterRow, TileRow
 from ledger.core.verifier.stretch import Stretch, sure
@@ -21,15 +21,16 @@ from ledger.storage.sql import load
 from ledger.storage.verify_copy import FixedRows, Rows, parse_blobs, parse_entries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     import asyncpg
 
 _SQL = load("verify")
+_T = TypeVar("_T")
 _BLOCK = 4 * WIDTH
-_SPAN = 16 * _BLOCK  # of which the small tables are read at once
+CONNECTIONS = 4
+_SPAN = 16 * _BLOCK
 _parse_links = FixedRows(["q", "h", "q", "i", "i", "q", "16s"])
-_parse_seen = FixedRows(["q", "h"])
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -60,8 +61,9 @@ async def snapshot(
         for _ in range(count):
             connection = await connect(database, "ledger_auditor")
             stack.callback(connection.terminate)
-            # Compiling a query of many slices takes longer than running it once a chunk.
-            await connection.execute("SET jit = off")
+            # Compiling a query of many slices takes longer than running it once a chunk; and the processors are shared
+            # out already.
+            await connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             if name is None:
                 name = await connection.fetchval("SELECT pg_export_snapshot()")
@@ -82,19 +84,35 @@ def fewer_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-async def screen_stretch(task: Task, progress: Callable[[int], None]) -> Stretch:
-    """What the screen finds of a stretch; `progress` is called with how many more entries are done. Raises Doubt."""
-    async with snapshot(task.database, 5, task.snapshot) as connections:
-        reader = _Reader(task, connections)
-        await reader.look_elsewhere()
-        with fewer_collections():
-            return await reader.screen(progress)
+async def screen_stretch(
+    task: Task, connections: Sequence[asyncpg.Connection], progress: Callable[[int], None]
+) -> Stretch:
+    """What the screen finds of a stretch, over CONNECTIONS connections of the task's snapshot; `progress` is called with
+    how many more entries are done. Raises Doubt.
+    """
+    reader = _Reader(task, connections)
+    await reader.look_elsewhere()
+    with fewer_collections():
+        return await reader.screen(progress)
+
+
+async def beside(judging: Coroutine[Any, Any, _T], *reading: Coroutine[Any, Any, None]) -> _T:
+    """The result of what judges, with what reads for it running beside; the first error of any ends all."""
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(each) for each in (judging, *reading)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    result: _T = tasks[0].result()
+    return result
 
 
 class _Reader:
     def __init__(self, task: Task, connections: Sequence[asyncpg.Connection]) -> None:
         self._task = task
-        self._main, entries, blobs, links, seen = connections
+        self._main, entries, blobs, links = connections
         self._parts = [
             {
                 "ledger_id": task.ledger_id,
@@ -105,14 +123,9 @@ class _Reader:
             for (slice_, first), (_, end) in pairwise([*task.slices, (-1, task.size)])
             if first < task.end and end > task.start
         ]
-        self._entries = Rows(entries, self._queries(_SQL.copy_entries), parse_entries)
-        self._blobs = Rows(blobs, self._queries(_SQL.copy_blobs), parse_blobs)
-        self._links = Rows(links, self._queries(_SQL.copy_links), _parse_links)
-        limits = [f"seq >= {task.start}"] if task.start else []
-        limits += [f"seq < {task.end}"] if task.end < task.size else []
-        seen_query = _SQL.copy_seen.format(ledger_id=task.ledger_id, range=" AND ".join(limits) or "true")
-        self._seen_connection = seen
-        self._seen = Rows(seen, [seen_query], _parse_seen)
+        self._entries = Rows(entries, self._queries(_SQL.copy_entries), parse_entries, 2)
+        self._blobs = Rows(blobs, self._queries(_SQL.copy_blobs), parse_blobs, 3)
+        self._links = Rows(links, self._queries(_SQL.copy_links), _parse_links, 7)
 
     def _queries(self, sql: str) -> list[str]:
         return [sql.format(**part) for part in self._parts]
@@ -123,22 +136,10 @@ class _Reader:
             sure(not await self._main.fetchval(_SQL.elsewhere.format(**part)))
 
     async def screen(self, progress: Callable[[int], None]) -> Stretch:
-        streams = (self._entries, self._blobs, self._links, self._seen)
-        # The one table that is not in order of seq; PostgreSQL sorts it, on disk where it is large.
-        await self._seen_connection.execute("SET LOCAL work_mem = '64MB'")
-        judging = asyncio.create_task(self._judge(progress))
-        tasks = [judging, *(asyncio.create_task(stream.read()) for stream in streams)]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for each in tasks:
-                if each.done():
-                    each.result()
-        finally:
-            for each in tasks:
-                each.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        streams = (self._entries, self._blobs, self._links)
+        found: Stretch = await beside(self._judge(progress), *(stream.read() for stream in streams))
         sure(all(stream.is_over for stream in streams))
-        return judging.result()
+        return found
 
     async def _judge(self, progress: Callable[[int], None]) -> Stretch:
         task = self._task
@@ -172,14 +173,13 @@ class _Reader:
         batches: list[BatchRow],
         registered: list[RegisterRow],
     ) -> Block:
-        entries: list[Any] = await self._entries.until(end)
+        _, entries = await self._entries.until(end)
         return Block(
             start,
             end,
             entries,
-            Blobs(*_turned(await self._blobs.until(end), 3)),
-            Links(*_turned(await self._links.until(end), 7)),
-            Seen(*_turned(await self._seen.until(end), 2)),
+            Blobs(*await self._blobs.until(end)),
+            Links(*await self._links.until(end)),
             [tile for tile in tiles if start <= tile.index * WIDTH < end],
             [batch for batch in batches if start < batch.size <= end],
             [row for row in registered if start <= row.seq < end],
@@ -192,8 +192,3 @@ class _Reader:
             sure(all(0 <= each < seq for seq, each in covers))
             rows = await self._main.fetch(_SQL.events_among, self._task.ledger_id, list(repeated), REJECTED)
             sure({row["seq"] for row in rows} == repeated)
-
-
-def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Rows as columns."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

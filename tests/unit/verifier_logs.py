@@ -142,10 +142,9 @@ class StoredLog:
         found = verifier.findings.sorted()
         assert all(len(each.detail) > 10 for each in found)
         if keys is None:  # whatever has no verdict the screen finds right, and nothing else
-            for stretch in (256, 1 << 20):
-                assert is_right(self, ORIGIN, step=step, stretch=stretch, checkpoint=checkpoint) is not bool(
-                    found
-                )
+            for width in (256, 1 << 20):
+                right = is_right(self, ORIGIN, step=step, width=width, checkpoint=checkpoint)
+                assert right is not bool(found)
         return [(each.verdict, each.seq) for each in found]
 
 

@@ -70,7 +70,6 @@ class Block(NamedTuple):
     entries: list[Entry]
     blobs: Blobs
     links: Links
-    seen: Seen
     tiles: Sequence[TileRow]
     batches: Sequence[BatchRow]
     registered: Sequence[RegisterRow]

@@ -12,7 +12,7 @@ from binascii import b2a_base64
 from datetime import datetime, timedelta
 from operator import lt
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
@@ -35,17 +35,20 @@ _LAST_DIGITS = b"AEIMQUYcgkosw048"  # of 43 the last digit holds four bits, the 
 _SEALED = b'{"_sd":["'
 _SEALED_END = b'"],"_sd_alg":"sha-256"'
 _SECONDS = {b"%02d" % second: second * 10**6 for second in range(60)}
+_NEVER = 1 << 80  # added to a moment gives none that a column can hold
 _SCALES = tuple(10 ** (6 - digits) for digits in range(7))
 _PLAIN_TEXT = rb'"[ !#-\[\]-~]*"'  # ASCII without escapes
 # What stands between the data and the type of an event; the groups are the time's minute, second and fraction.
-_CONTEXT = re.compile(
+_TIME = rb',"source":%b,"time":"(.{17})(..)(?:\.([0-9]{1,6}))?Z' % _PLAIN_TEXT
+_CONTEXT = re.compile(rb'(?:,"recordedtime":%b)?' % _PLAIN_TEXT + _TIME).fullmatch
+_RARE_CONTEXT = re.compile(
     b"".join(
         rb'(?:,"%b":%b)?' % (name, _PLAIN_TEXT)
         for name in (b"dataschema", b"id", b"recordedtime", b"sequence")
     )
-    + rb',"source":%b,"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:)([0-9]{2})(?:\.([0-9]{1,6}))?Z'
-    % _PLAIN_TEXT
+    + _TIME
 ).fullmatch
+_MINUTE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:")
 _INTRODUCED = re.compile(rb'\{("n":")?[^{}]*\}')
 _MOST_KEPT = 20_000  # of each kind of thing that is remembered, so that memory stays flat
 _LONGEST_KEPT = 2048
@@ -61,6 +64,12 @@ class _Form(NamedTuple):
     length: int
     sealed: tuple[int, ...]
     others: tuple[int, ...]
+
+
+_Known = tuple[bytes, "Callable[[bytes, int], tuple[bytes, ...]]", int]
+_NO_FORM = _Form(b"", Struct("").unpack_from, 1 << 30, (), ())  # longer than any leaf
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 def hash_texts(digests: list[bytes]) -> list[bytes]:
@@ -98,74 +107,94 @@ class LeafForm:
         self._topics = {
             topic_id: (_text(topic), base64url.encode_bytes(topic_id)) for topic_id, topic in topics.items()
         }
-        self._forms: dict[tuple[object, ...], _Form | None] = {}
+        self._forms: dict[tuple[bytes, bytes | None, bytes], _Known] = {}
+        self._introducing: dict[tuple[bytes, bytes | None, bytes, tuple[int, ...]], _Form] = {}
         self._head = (-1, b"")
         self._minutes: dict[bytes, int] = {}
-        self._wholes: set[bytes] = set()
-        self._rests: set[bytes] = set()
+        self._wholes: dict[bytes, bool] = {}
+        self._rests: dict[bytes, bool] = {}
         self._claimed: list[bytes] = []
+        self._listed: list[bytes] = []
         self.introduced: tuple[int, ...] = ()
 
-    def fits(self, entry: Entry, prev: bytes, seg: int, roles: bytes, digests: list[bytes]) -> bool:
+    def fits(self, entry: Entry, prev: bytes, seg: int, roles: bytes, digests: tuple[bytes, ...]) -> bool:
         """Whether the leaf is what its row, the hash before it (`prev`, as text), its segment, and its slots' roles and
         blobs' digests (as text) make of it. `introduced` then holds the slots that introduce a key.
         """
         seq, appended, time, topic_id, partition, offset, received, kind, leaf = entry
         size = len(leaf)
         self.introduced = ()
-        form = self._form(kind, topic_id, roles, ())
-        if form is None or size < form.length:
+        try:
+            form, unpack, length = self._forms[kind, topic_id, roles]
+        except KeyError:
+            form, unpack, length = self._learn_form(kind, topic_id, roles)
+        if size < length:
             return False
-        pieces = form.unpack(leaf, size - form.length)
-        tail = form.tail % (prev, seg, seq, offset, partition, received, *pieces)
+        pieces = unpack(leaf, size - length)
+        tail = form % (prev, seg, seq, offset, partition, received, *pieces)
         if leaf.endswith(tail):
-            sealed = pieces[::2]
             self._claimed += pieces[1::2]
-        else:
-            slots = _INTRODUCED.findall(leaf, leaf.rfind(b'"who":['))
-            self.introduced = tuple(slot for slot, first in enumerate(slots) if first)
-            form = self._form(kind, topic_id, roles, self.introduced) if self.introduced else None
-            if form is None or size < form.length:
-                return False
-            pieces = form.unpack(leaf, size - form.length)
-            tail = form.tail % (prev, seg, seq, offset, partition, received, *pieces)
-            if not leaf.endswith(tail):
-                return False
-            sealed = tuple(pieces[at] for at in form.sealed)
-            self._claimed += [pieces[at] for at in form.others]
-        return sealed == tuple(digests) and self._is_event(leaf, size - len(tail), appended, time)
+            return pieces[::2] == digests and self._is_event(leaf, size - len(tail), appended, time)
+        numbers = (prev, seg, seq, offset, partition, received)
+        return self._introduces(entry, numbers, roles, digests)
+
+    def _introduces(
+        self, entry: Entry, numbers: tuple[object, ...], roles: bytes, digests: tuple[bytes, ...]
+    ) -> bool:
+        """The same of a leaf in which slots introduce their keys, or of one that does not fit."""
+        _, appended, time, topic_id, _, _, _, kind, leaf = entry
+        slots = _INTRODUCED.findall(leaf, leaf.rfind(b'"who":['))
+        introduced = tuple(slot for slot, first in enumerate(slots) if first)
+        if not introduced:
+            return False
+        key = (kind, topic_id, roles, introduced)
+        form = self._introducing.get(key) or _keep(self._introducing, key, self._make_form(*key))
+        if len(leaf) < form.length:
+            return False
+        pieces = form.unpack(leaf, len(leaf) - form.length)
+        tail = form.tail % (*numbers, *pieces)
+        if not leaf.endswith(tail) or tuple(pieces[at] for at in form.sealed) != digests:
+            return False
+        self._claimed += [pieces[at] for at in form.others]
+        self.introduced = introduced
+        return self._is_event(leaf, len(leaf) - len(tail), appended, time)
 
     def settle(self) -> bool:
-        """Whether all that stood at the places of hashes since the last time are hashes."""
+        """Whether all that stood at the places of hashes since the last time are hashes, and disclosure digests sorted
+        and distinct.
+        """
         claimed, self._claimed = self._claimed, []
-        return are_hashes(claimed)
+        listed, self._listed = self._listed, []
+        digests = b'","'.join(listed).split(b'","') if listed else []
+        if not are_hashes(claimed) or not are_hashes(digests):
+            return False
+        # Each is of 43 digits and 3 of what parts them: so many are in each list, and where one ends a fall is allowed.
+        rising = [True, *map(lt, digests, digests[1:])]
+        at = 0
+        for each in listed:
+            rising[at] = True
+            at += (len(each) + 3) // (_HASH_TEXT + 3)
+        return at == len(digests) * bool(listed) and all(rising)
 
-    def _form(
-        self, kind: bytes, topic_id: bytes | None, roles: bytes, introduced: tuple[int, ...]
-    ) -> _Form | None:
-        key = (kind, topic_id, roles, introduced)
-        try:
-            return self._forms[key]
-        except KeyError:
-            if len(self._forms) > _MOST_KEPT:
-                self._forms.clear()
-            form = self._forms[key] = self._make_form(kind, topic_id, roles, introduced)
-            return form
+    def _learn_form(self, kind: bytes, topic_id: bytes | None, roles: bytes) -> _Known:
+        form = self._make_form(kind, topic_id, roles, ())
+        return _keep(self._forms, (kind, topic_id, roles), (form.tail, form.unpack, form.length))
 
     def _make_form(
         self, kind: bytes, topic_id: bytes | None, roles: bytes, introduced: tuple[int, ...]
-    ) -> _Form | None:
+    ) -> _Form:
+        """The form of such leaves, or one that no leaf has."""
         topic = self._topics.get(topic_id) if topic_id is not None else None
         try:
             type_name = kind.decode()
         except UnicodeDecodeError:
-            return None
+            return _NO_FORM
         known = all(role < len(ROLES) for role in roles)
         if topic is None or not known or type_name.startswith(OWN_PREFIX):
-            return None
+            return _NO_FORM
         names = [ROLES[role] for role in roles]
         if not in_order(names) or any(slot >= len(roles) for slot in introduced):
-            return None
+            return _NO_FORM
         who, hashes, sealed_at = b"", list[int](), list[int]()
         for slot, name in enumerate(names):
             role = b'"r":"%b","s":"' % name.encode()
@@ -198,14 +227,13 @@ class LeafForm:
             self._head = (appended, _clock_head(appended))
         head = self._head[1]
         at = leaf.rfind(b'},"', 0, end) + 1
-        found = _CONTEXT(leaf, at, end)
+        found = _CONTEXT(leaf, at, end) or _RARE_CONTEXT(leaf, at, end)
         if found is None:
             return False
         minute, second, fraction = found.groups()
-        try:
-            moment = self._minutes[minute] + _SECONDS[second]
-        except KeyError:
-            return self._learn_minute(minute) and self._is_event(leaf, end, appended, time)
+        if minute not in self._minutes and not self._learn_minute(minute):
+            return False
+        moment = self._minutes[minute] + _SECONDS.get(second, _NEVER)
         if fraction is not None:
             moment += int(fraction) * _SCALES[len(fraction)]
         if moment != time:
@@ -216,10 +244,7 @@ class LeafForm:
                 whole in self._wholes or self._learn(self._wholes, whole, whole)
             )
         past = leaf.find(_SEALED_END, len(head))
-        digests = leaf[len(head) : past].split(b'","')
-        self._claimed += digests
-        if len(digests) > 1 and not all(map(lt, digests, digests[1:])):
-            return False
+        self._listed.append(leaf[len(head) : past])
         rest = leaf[past + len(_SEALED_END) : at]
         if rest in self._rests or rest == b"}":
             return True
@@ -227,17 +252,17 @@ class LeafForm:
 
     def _learn_minute(self, minute: bytes) -> bool:
         """Whether the minute exists; then it is known from now on."""
+        if not _MINUTE.fullmatch(minute):
+            return False
         try:
             moment = datetime.fromisoformat(minute.decode() + "00Z")
         except ValueError:
             return False
-        if len(self._minutes) > _MOST_KEPT:
-            self._minutes.clear()
-        self._minutes[minute] = microseconds(moment)
+        _keep(self._minutes, minute, microseconds(moment))
         return True
 
     @staticmethod
-    def _learn(kept: set[bytes], part: bytes, text: bytes) -> bool:
+    def _learn(kept: dict[bytes, bool], part: bytes, text: bytes) -> bool:
         """Whether `text` is a canonical object without disclosure digests, all its keys after theirs. `part`, of which
         it was made, comes again and again, so it is remembered.
         """
@@ -250,7 +275,7 @@ class LeafForm:
         if found and min(found) <= "_sd_alg":
             return False
         if len(part) <= _LONGEST_KEPT:
-            _keep(kept, part)
+            _keep(kept, part, True)
         return True
 
 
@@ -263,7 +288,8 @@ def _clock_head(appended: int) -> bytes:
     return b'{"appended":"%b","event":{"data":%b' % (encode_clock(moment), _SEALED)
 
 
-def _keep(kept: set[bytes], value: bytes) -> None:
+def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
     if len(kept) > _MOST_KEPT:
         kept.clear()
-    kept.add(value)
+    kept[key] = value
+    return value

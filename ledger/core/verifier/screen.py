@@ -24,7 +24,7 @@ from ledger.core.own import CONFLICT, DUPLICATE, REJECTED, SKIPPED
 from ledger.core.registered import registrations_of
 from ledger.core.tile import WIDTH
 from ledger.core.verifier.accounts import PERSON_ERASED, SEALED_EXPIRED, accounts, number_in
-from ledger.core.verifier.block import ACCEPTED, CONFLICTING, EPOCH, ROLES, microseconds
+from ledger.core.verifier.block import EPOCH, ROLES, microseconds
 from ledger.core.verifier.leaf_form import LeafForm, hash_texts
 from ledger.core.verifier.offsets import Intervals
 from ledger.core.verifier.read_leaf import read
@@ -96,8 +96,8 @@ class Screen:
         self._covered: dict[tuple[bytes, int], Intervals] = {}
         self._entries_of: dict[tuple[bytes, int], tuple[int, int]] = {}
         self._covers: list[tuple[int, int]] = []
-        self._unseen: set[int] = set()
-        self._conflicts: set[int] = set()
+        self._unseen: list[int] = []
+        self._conflicts: list[int] = []
         self._registered: list[tuple[int, str, str]] = []
 
     def block(self, block: Block) -> list[tuple[int, int]]:
@@ -114,7 +114,6 @@ class Screen:
         sure(self.form.settle())
         self._check_registered(block)
         self._cover_offsets(entries)
-        self._check_seen(block)
         self._next = block.end
         covers, self._covers = self._covers, []
         return covers
@@ -284,11 +283,11 @@ class Screen:
         kind, data = leaf.event.type, leaf.event.data
         if leaf.via.api is UNSET:
             if kind == REJECTED:
-                self._unseen.add(seq)
+                self._unseen.append(seq)
             elif kind == CONFLICT:
-                self._conflicts.add(seq)
+                self._conflicts.append(seq)
             return
-        self._unseen.add(seq)
+        self._unseen.append(seq)
         try:
             if kind in (DUPLICATE, SKIPPED):
                 for topic, partition, start, end in accounts(leaf):
@@ -311,7 +310,7 @@ class Screen:
         found.linked += number_in(data, "linked") or 0
         found.lack = max(found.lack, found.linked - found.introduced)
 
-    # Offsets, events seen, keys registered
+    # Offsets, keys registered
 
     def _cover(self, topic: str, partition: tuple[str, int], start: int, end: int) -> None:
         topic_id = base64url.decode(partition[0])
@@ -337,17 +336,6 @@ class Screen:
             else:
                 sure(all(covered.add(offset, offset + 1) for offset in offsets))
 
-    def _check_seen(self, block: Block) -> None:
-        expected: list[int] = list(range(block.start, block.end))
-        if self._unseen:
-            expected = [seq for seq in expected if seq not in self._unseen]
-            self._unseen.clear()
-        kinds = [ACCEPTED] * len(expected)
-        if self._conflicts:
-            kinds = [CONFLICTING if seq in self._conflicts else ACCEPTED for seq in expected]
-            self._conflicts.clear()
-        sure(block.seen.seq == expected and block.seen.kind == kinds)
-
     def _check_registered(self, block: Block) -> None:
         sure(sorted(self._registered) == sorted(map(tuple, block.registered)))
         self._registered.clear()
@@ -372,6 +360,8 @@ class Screen:
             last_j=last_j,
             erasures=self._erasures,
             missing=self._missing,
+            unseen=self._unseen,
+            conflicts=self._conflicts,
             expired=self._expired,
             covered=[
                 Covered(

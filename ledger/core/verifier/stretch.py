@@ -15,13 +15,14 @@ from ledger.core.chain import SEGMENT_LEAVES, SEGMENT_TIME
 from ledger.core.leaf import FIRST_PREV
 from ledger.core.merkle import Frontier
 from ledger.core.tile import TileEdge
-from ledger.core.verifier.block import microseconds
+from ledger.core.verifier.block import ACCEPTED, CONFLICTING, microseconds
 from ledger.core.verifier.offsets import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.core.tile import FullTile
+    from ledger.core.verifier.block import Seen
     from ledger.core.verifier.stored import HeadRow, IntakeRow
 
 HASH = 32
@@ -86,7 +87,8 @@ class Erasures(msgspec.Struct):
 
 class Stretch(msgspec.Struct):
     """The leaves [start, end). `before` and `after` are the frontier's nodes at its ends, `tiles` the roots of its full
-    tiles, joined; `first_j` and `last_j` the counters of keys in its first and its last run.
+    tiles, joined; `first_j` and `last_j` the counters of keys in its first and its last run; `unseen` the leaves that are
+    no events.
     """
 
     start: int
@@ -105,6 +107,17 @@ class Stretch(msgspec.Struct):
     missing: list[tuple[int, int]]
     expired: list[tuple[int, int]]
     covered: list[Covered]
+    unseen: list[int]
+    conflicts: list[int]
+
+    def check_seen(self, seen: Seen) -> None:
+        """The memory of events seen holds a row for each leaf of the stretch but `unseen`, for `conflicts` one of a
+        conflict, and none besides. Raises Doubt.
+        """
+        unseen, conflicts = set(self.unseen), set(self.conflicts)
+        expected = [seq for seq in range(self.start, self.end) if seq not in unseen]
+        sure(seen.seq == expected)
+        sure(seen.kind == [CONFLICTING if seq in conflicts else ACCEPTED for seq in expected])
 
 
 class Joiner:
@@ -184,9 +197,9 @@ class Joiner:
 
     def finish(self, head: HeadRow, origin: str, slice_: int | None, intake: Sequence[IntakeRow]) -> bytes:
         """Compares the end of the log with its head, and what only the whole log shows; the root over the leaves."""
+        sure((head.origin, head.size, head.prev) == (origin, self._end, self._hash))
         frontier = Frontier(self._end, self._nodes)
         root = frontier.root()
-        sure((head.origin, head.size, head.prev) == (origin, self._end, self._hash))
         sure((head.root, head.frontier) == (root, frontier.to_bytes()))
         sure(slice_ is None or not head.size or head.slice == slice_)
         self._finish_clock(head)

@@ -30,7 +30,7 @@ def walk(screen: Screen, block: Block, texts: list[bytes]) -> None:
     form, special = screen.form, screen.special
     segs, js, keys = links.seg, links.j, links.key_id
     roles = bytes(links.role)
-    digests = hash_texts([sha256(blob).digest() for blob in blobs.blob])
+    digests = tuple(hash_texts([sha256(blob).digest() for blob in blobs.blob]))
     of_blobs, of_links = _firsts(block, blobs.seq), _firsts(block, links.seq)
     whole = _whole(block, of_blobs, of_links)
     counted = 0

@@ -88,7 +88,7 @@ SELECT seq, slot, seg, j, CASE role WHEN 'subject' THEN 0 WHEN 'participant' THE
 -- name: copy_seen
 SELECT seq, CASE WHEN octet_length(id_digest) <> 16 OR octet_length(content) <> 16 THEN 2::smallint
                  WHEN conflict = '' THEN 0::smallint WHEN conflict = content THEN 1::smallint ELSE 2::smallint END
-  FROM seen WHERE ledger_id = {ledger_id} AND {range} ORDER BY seq
+  FROM seen WHERE ledger_id = {ledger_id} ORDER BY seq
 
 -- name: elsewhere
 SELECT EXISTS (SELECT FROM entry WHERE ledger_id = {ledger_id} AND slice <> {slice} AND seq >= {start} AND seq < {end})
