@@ -127,3 +127,19 @@ async def test_the_clock_goes_an_hour_forward_and_back(run: Run, clock: asyncpg.
     jumps = [event["data"]["seconds"] for event in events if "ledger.clock-accepted" in event["type"]]
     assert jumps
     assert all(3590 <= jump <= 3610 for jump in jumps)
+
+
+async def test_a_lease_from_an_hour_ahead_holds_no_one_up(run: Run, clock: asyncpg.Connection) -> None:
+    """Its holder was killed while the clock was wrong; the clock was then set right. The epoch fences, not the clock."""
+    await skew(clock, "1 hour")
+    async with skewed_worker(run) as worker:
+        await run.produce(60, seed=1)
+        await run.drained(worker)
+        await worker.kill()
+    await skew(clock, "0")
+    await run.produce(60, seed=2)
+    async with skewed_worker(run) as heir:
+        await run.drained(heir)
+        assert await heir.terminate() == 0, heir.said
+    await clock.close()
+    assert await run.findings() == []

@@ -1,6 +1,9 @@
 -- name: take_lease
-UPDATE lease SET owner = $2, until = clock_timestamp() + $3
- WHERE ledger_id = $1 AND (owner = $2 OR owner IS NULL OR until < clock_timestamp())
+-- A lease that ends later than any can was taken while the clock was ahead: waiting for it would stop the ledger for as
+-- long. To take it too early does no harm: the epoch fences.
+UPDATE lease SET owner = $2, until = clock_timestamp() + $3::interval
+ WHERE ledger_id = $1 AND (owner = $2 OR owner IS NULL OR until < clock_timestamp()
+       OR until > clock_timestamp() + 10 * $3::interval + interval '15 minutes')
 RETURNING ledger_id
 
 -- name: raise_epoch
