@@ -64,12 +64,8 @@ def parse_entries(data: bytes, at: int) -> tuple[Columns, int]:
                 length,
             ) = unpack(data, at)
             begin = at + head
-            if (
-                four != _SIXTEEN
-                or one != _NINE
-                or two != three != _EIGHT
-                or five != _FOUR
-                or six != seven != _EIGHT
+            if not (
+                four == _SIXTEEN and one == _NINE and two == three == six == seven == _EIGHT and five == _FOUR
             ):
                 seq, appended, time, begin, length = _own_entry(data, at)
                 topic_id = partition = offset = received = None

@@ -107,6 +107,38 @@ def test_a_blob_with_a_null_is_in_doubt(column: int) -> None:
         parse_blobs(sent([broken, (8, 0, b"x" * 99)], BLOB_CODES), 0)
 
 
+def lengths_of(row: Sequence[Any], codes: Sequence[str]) -> list[int]:
+    """Where the number of fields and each field's length stand in a row."""
+    places, at = [0], 2
+    for value, code in zip(row, codes, strict=True):
+        places.append(at)
+        at += 4 + (len(value) if isinstance(value, bytes) else _WIDTHS[code])
+    return places
+
+
+@pytest.mark.parametrize(
+    ("parse", "row", "codes", "fixed"),
+    [
+        (parse_entries, (7, 8, 9, bytes(16), 1, 2, 3, b"type", b"leaf" * 40), ENTRY_CODES, 7),
+        (parse_entries, (7, 8, 9, None, None, None, None, b"type", b"leaf" * 40), ENTRY_CODES, 7),
+        (parse_blobs, (7, 0, b"blob" * 9), BLOB_CODES, 2),
+        (FixedRows(LINKS), (7, 0, 1, 2, 3, 4, bytes(16)), LINKS, 7),
+    ],
+)
+def test_a_length_that_is_another_is_in_doubt(
+    parse: Callable[[bytes, int], Any], row: Sequence[Any], codes: Sequence[str], fixed: int
+) -> None:
+    data = sent([row, row, row], codes)
+    assert len(parse(data, 0)[0][0]) == 3
+    places = lengths_of(tuple(b"" if value is None else value for value in row), codes)[: fixed + 1]
+    for place in places:
+        for at in range(place, place + (2 if place == 0 else 4)):
+            changed = bytearray(data)
+            changed[at] ^= 1
+            with pytest.raises(Doubt):
+                parse(bytes(changed), 0)
+
+
 class Sender:
     """Stands where the connection does, and sends bytes in pieces."""
 

@@ -33,6 +33,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _LAST_DIGITS = b"AEIMQUYcgkosw048"  # of 43 the last digit holds four bits, the other two are zero
 _SEALED = b'{"_sd":["'
+_BETWEEN = b'","'
 _SEALED_END = b'"],"_sd_alg":"sha-256"'
 _SECONDS = {b"%02d" % second: second * 10**6 for second in range(60)}
 _NEVER = 1 << 80  # added to a moment gives none that a column can hold
@@ -80,17 +81,18 @@ def hash_texts(digests: list[bytes]) -> list[bytes]:
     return [text[at : at + _HASH_TEXT] for at in range(0, len(text), _HASH_TEXT + 1)]
 
 
-def are_hashes(texts: list[bytes]) -> bool:
-    """Whether each text is the base64url of 32 bytes."""
+def are_hashes(texts: list[bytes], between: bytes = b"\n") -> bool:
+    """Whether each text is the base64url of 32 bytes, or several of these with `between` between them."""
     if not texts:
         return True
-    joined = b"\n".join(texts) + b"\n"
-    ends = b"\n" * len(texts)
+    joined = between.join(texts) + between
+    step = _HASH_TEXT + len(between)
+    count = len(joined) // step
     return (
-        len(joined) == (_HASH_TEXT + 1) * len(texts)
-        and joined[_HASH_TEXT :: _HASH_TEXT + 1] == ends
-        and joined.translate(None, _DIGITS) == ends
-        and not joined[_HASH_TEXT - 1 :: _HASH_TEXT + 1].translate(None, _LAST_DIGITS)
+        len(joined) == step * count
+        and joined.translate(None, _DIGITS) == between * count
+        and all(joined[_HASH_TEXT + at :: step] == between[at : at + 1] * count for at in range(len(between)))
+        and not joined[_HASH_TEXT - 1 :: step].translate(None, _LAST_DIGITS)
     )
 
 
@@ -165,16 +167,16 @@ class LeafForm:
         """
         claimed, self._claimed = self._claimed, []
         listed, self._listed = self._listed, []
-        digests = b'","'.join(listed).split(b'","') if listed else []
-        if not are_hashes(claimed) or not are_hashes(digests):
+        if not are_hashes(claimed) or not are_hashes(listed, _BETWEEN):
             return False
-        # Each is of 43 digits and 3 of what parts them: so many are in each list, and where one ends a fall is allowed.
+        digests = _BETWEEN.join(listed).split(_BETWEEN)
+        # Where one list ends and the next begins, a fall is allowed.
         rising = [True, *map(lt, digests, digests[1:])]
         at = 0
         for each in listed:
             rising[at] = True
-            at += (len(each) + 3) // (_HASH_TEXT + 3)
-        return at == len(digests) * bool(listed) and all(rising)
+            at += (len(each) + len(_BETWEEN)) // (_HASH_TEXT + len(_BETWEEN))
+        return all(rising)
 
     def _learn_form(self, kind: bytes, topic_id: bytes | None, roles: bytes) -> _Known:
         form = self._make_form(kind, topic_id, roles, ())

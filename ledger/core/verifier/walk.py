@@ -31,7 +31,8 @@ def walk(screen: Screen, block: Block, texts: list[bytes]) -> None:
     segs, js, keys = links.seg, links.j, links.key_id
     roles = bytes(links.role)
     digests = tuple(hash_texts([sha256(blob).digest() for blob in blobs.blob]))
-    of_blobs, of_links = _firsts(block, blobs.seq), _firsts(block, links.seq)
+    of_links = _firsts(block, links.seq)
+    of_blobs = of_links if blobs.seq == links.seq else _firsts(block, blobs.seq)
     whole = _whole(block, of_blobs, of_links)
     counted = 0
     seg, prev, before = screen.seg, screen.prev, screen.before
