@@ -7,14 +7,14 @@ here needs the head, so it can move into a process of its own.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accountability_ledger.accept import Event, accept
 from accountability_ledger.errors import Refused
 from ledger.core import base64url, own
 from ledger.core.batch import Batch, Duplicate, Item, Move, SeenKey
-from ledger.core.entry import Draft, PersonKey, draft, fits, prepare
+from ledger.core.entry import Draft, PersonKey, Unsealed, draft, fits, prepare_all
 from ledger.core.randomness import RandomBytes, system_randomness
 from ledger.core.registered import RegisteredKeys, registrations
 from streams import dead_letters
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ledger.core.batch import RecordPlace
     from ledger.core.identity import Digester
-    from ledger.storage.intake import Intake, SeenRow
+    from ledger.storage.intake import Intake
     from ledger.storage.vault import Vault
     from streams.record import Fetched, Record
 
@@ -39,6 +39,8 @@ _SALT_BYTES = 16
 _CONFLICT = "conflict"
 _INTRODUCED_LIMIT = 500_000
 _LATEST = 200_000
+# Records that go through all steps together: few enough to stay in the processor's cache, many enough for one look-up.
+_AT_ONCE = 200
 # A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
 # this, no event can exceed the limit.
 _SURELY_SMALL = 1500
@@ -71,6 +73,20 @@ class _Refusal:
     kind: str
     reason: str
     seen: SeenKey | None
+
+
+# What was seen of an event, by the digest of its identity: the seq of each content.
+Known = dict[bytes, dict[bytes, int]]
+
+
+@dataclass(slots=True)
+class _Made:
+    """What the records of a batch have become so far."""
+
+    items: list[Item] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    letters: list[bytes] = field(default_factory=list)
+    known: Known = field(default_factory=dict)
 
 
 class Preparer:
@@ -138,17 +154,42 @@ class Preparer:
         if self._recent is None:
             latest = await self._intake.latest_identities(_LATEST)
             self._recent = RecentIdentities(latest, all_there=len(latest) < _LATEST)
-        registered, recent = self._registered, self._recent
-        judged = [self._judge(record) for record in fetched.records]
+        made = _Made()
+        for start in range(0, len(fetched.records), _AT_ONCE):
+            part = fetched.records[start : start + _AT_ONCE]
+            await self._prepare(part, made, self._registered, self._recent, drained)
+        if made.letters:
+            await self._send_letters(made.letters)
+        made.items += [skipped(hole, self._origin, now) for hole in fetched.holes]
+        identities = [item.seen.identity for item in made.items if item.seen]
+        self._in_flight.update(identities)
+        self._recent.add(identities)
+        return Batch(
+            items=tuple(made.items),
+            vault_epoch=vault_epoch,
+            epoch=epoch,
+            duplicates=tuple(made.duplicates),
+            moves=tuple(self._moves(fetched)),
+        )
+
+    async def _prepare(
+        self,
+        records: Sequence[Record],
+        made: _Made,
+        registered: RegisteredKeys,
+        recent: RecentIdentities,
+        drained: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Some of a batch's records, from the first step to the last."""
+        judged = [self._judge(record) for record in records]
         if any(isinstance(each, _Accepted) and each.seen.identity in self._in_flight for each in judged):
             await drained()
-        known = await self._known(judged, recent)
+        await self._look_up(judged, made.known, recent)
         outcomes: list[_Drafted | _Refusal] = []
-        duplicates: list[Duplicate] = []
         for each in judged:
-            outcome = self._place(each, known, len(outcomes), registered)
+            outcome = self._place(each, made.known, len(made.items) + len(outcomes), registered)
             if isinstance(outcome, Duplicate):
-                duplicates.append(outcome)
+                made.duplicates.append(outcome)
             else:
                 outcomes.append(outcome)
         looked = await self._vault.keys(
@@ -157,21 +198,11 @@ class Preparer:
             if isinstance(each, _Drafted)
             for _, identifier in each.drafted.persons
         )
-        letters: list[bytes] = []
-        items = [self._item(each, looked, letters) for each in outcomes]
-        if letters:
-            await self._send_letters(letters)
-        items += [skipped(hole, self._origin, now) for hole in fetched.holes]
-        identities = [item.seen.identity for item in items if item.seen]
-        self._in_flight.update(identities)
-        recent.add(identities)
-        return Batch(
-            items=tuple(items),
-            vault_epoch=vault_epoch,
-            epoch=epoch,
-            duplicates=tuple(duplicates),
-            moves=tuple(self._moves(fetched)),
-        )
+        sealed = iter(self._sealed([each for each in outcomes if isinstance(each, _Drafted)], looked))
+        made.items += [
+            next(sealed) if isinstance(each, _Drafted) else self._refusal(each, made.letters)
+            for each in outcomes
+        ]
 
     def _judge(self, record: Record) -> _Accepted | _Refusal:
         """Accepts a record's event, or says why not."""
@@ -186,21 +217,22 @@ class Preparer:
         identity = self._digester.identity(event.attributes["source"], event.attributes["id"])
         return _Accepted(record, event, SeenKey(identity, self._digester.content(event.canonical)))
 
-    async def _known(
-        self, judged: Iterable[_Accepted | _Refusal], recent: RecentIdentities
-    ) -> dict[bytes, dict[bytes, int]]:
-        """What was seen of these events before; those that are surely new are not looked up."""
+    async def _look_up(
+        self, judged: Iterable[_Accepted | _Refusal], known: Known, recent: RecentIdentities
+    ) -> None:
+        """Adds to `known` what was seen of these events before; those that are surely new are not looked up."""
         accepted = [each.seen.identity for each in judged if isinstance(each, _Accepted)]
         identities = [each for each in accepted if not recent.is_new(each)]
         DEDUP_LOOKUPS.labels("made").inc(len(identities))
         DEDUP_LOOKUPS.labels("avoided").inc(len(accepted) - len(identities))
-        rows: dict[bytes, list[SeenRow]] = await self._intake.seen(identities) if identities else {}
-        return {identity: {row.content: row.seq for row in found} for identity, found in rows.items()}
+        if identities:
+            for identity, rows in (await self._intake.seen(identities)).items():
+                known.setdefault(identity, {}).update({row.content: row.seq for row in rows})
 
     def _place(
         self,
         each: _Accepted | _Refusal,
-        known: dict[bytes, dict[bytes, int]],
+        known: Known,
         index: int,
         registered: RegisteredKeys,
     ) -> _Drafted | _Refusal | Duplicate:
@@ -231,19 +263,17 @@ class Preparer:
             registered.add(registrations(event))
         return _Drafted(record, event, drafted, seen)
 
-    def _item(self, each: _Drafted | _Refusal, looked: dict[str, PersonKey], letters: list[bytes]) -> Item:
-        if isinstance(each, _Refusal):
-            return self._refusal(each, letters)
-        keys = [looked[identifier] for _, identifier in each.drafted.persons]
-        entry = prepare(
-            each.drafted,
-            keys,
-            introduced=[key.key_id in self._introduced for key in keys],
-            via=each.record.place.via(),
-            origin=self._origin,
-            random=self._random,
-        )
-        return Item(entry, each.record.place, each.seen, tuple(registrations(each.event)))
+    def _sealed(self, drafted: Sequence[_Drafted], looked: dict[str, PersonKey]) -> list[Item]:
+        unsealed = []
+        for each in drafted:
+            keys = [looked[identifier] for _, identifier in each.drafted.persons]
+            introduced = [key.key_id in self._introduced for key in keys]
+            unsealed.append(Unsealed(each.drafted, keys, introduced, each.record.place.via()))
+        entries = prepare_all(unsealed, origin=self._origin, random=self._random)
+        return [
+            Item(entry, each.record.place, each.seen, tuple(registrations(each.event)))
+            for entry, each in zip(entries, drafted, strict=True)
+        ]
 
     def _refusal(self, each: _Refusal, letters: list[bytes]) -> Item:
         """The entry of what is refused; its value goes to the dead letters, with the salt of the digest."""
