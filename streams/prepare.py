@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ledger.core.batch import RecordPlace
     from ledger.core.identity import Digester
+    from ledger.core.registered import Registration
     from ledger.storage.intake import Intake
     from ledger.storage.vault import Vault
     from streams.record import Fetched, Record
@@ -40,7 +41,7 @@ _CONFLICT = "conflict"
 _INTRODUCED_LIMIT = 500_000
 _LATEST = 200_000
 # Records that go through all steps together: few enough to stay in the processor's cache, many enough for one look-up.
-_AT_ONCE = 200
+_AT_ONCE = 500
 # A slot takes 155 bytes of leaf and 46 of digest for at least 5 bytes of event, a sealed value 46 for at least 6: below
 # this, no event can exceed the limit.
 _SURELY_SMALL = 1500
@@ -271,7 +272,7 @@ class Preparer:
             unsealed.append(Unsealed(each.drafted, keys, introduced, each.record.place.via()))
         entries = prepare_all(unsealed, origin=self._origin, random=self._random)
         return [
-            Item(entry, each.record.place, each.seen, tuple(registrations(each.event)))
+            Item(entry, each.record.place, each.seen, _registered_by(each.event))
             for entry, each in zip(entries, drafted, strict=True)
         ]
 
@@ -326,6 +327,10 @@ def skipped(hole: Hole, origin: str, now: datetime) -> Item:
             origin=origin, now=now, place=hole.place, start=hole.start, end=hole.end, reason=hole.reason
         )
     )
+
+
+def _registered_by(event: Event) -> tuple[Registration, ...]:
+    return tuple(registrations(event)) if event.type.registers else ()
 
 
 def _start(each: Record | Hole) -> int:

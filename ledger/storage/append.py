@@ -328,9 +328,8 @@ class Appender:
                 await connection.execute(_SQL.insert_erased, ledger_id, item.erasure.erasure_id, each.seq)
         head = chain.head()
         root = head.frontier.root()
-        await connection.execute(_SQL.insert_batch, ledger_id, head.size, head.prev, root, appended)
         await connection.execute(
-            _SQL.update_head,
+            _SQL.advance_head,
             ledger_id,
             head.size,
             head.prev,

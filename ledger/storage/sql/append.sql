@@ -40,14 +40,12 @@ INSERT INTO tile (ledger_id, level, index, hashes, root) VALUES ($1, $2, $3, $4,
 -- name: tile_roots
 SELECT root FROM tile WHERE ledger_id = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index
 
--- name: insert_batch
-INSERT INTO batch (ledger_id, size, prev, root, appended) VALUES ($1, $2, $3, $4, $5)
-
 -- name: insert_registered
 INSERT INTO register (ledger_id, seq, section, key)
 SELECT $1, s, n, k FROM unnest($2::bigint[], $3::text[], $4::text[]) AS row (s, n, k)
 
--- name: update_head
+-- name: advance_head
+WITH appended AS (INSERT INTO batch (ledger_id, size, prev, root, appended) VALUES ($1, $2, $3, $5, $10))
 UPDATE head SET size = $2, prev = $3, frontier = $4, root = $5, seg = $6, seg_first = $7, seg_began = $8,
        close_segment = $9, appended = $10, slice = $11
  WHERE ledger_id = $1
