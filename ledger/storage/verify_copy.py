@@ -196,6 +196,10 @@ class Rows:
         self._over = True
         self._arrived.set()
 
+    def abandon(self) -> None:
+        """Ends the connection: the driver must get no more rows of a query that is cancelled."""
+        self._connection.terminate()
+
     async def _take(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._held += len(piece)

@@ -96,11 +96,20 @@ async def screen_stretch(
         return await reader.screen(progress)
 
 
-async def beside(judging: Coroutine[Any, Any, _T], *reading: Coroutine[Any, Any, None]) -> _T:
-    """The result of what judges, with what reads for it running beside; the first error of any ends all."""
-    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(each) for each in (judging, *reading)]
+async def beside(judging: Coroutine[Any, Any, _T], streams: Sequence[Rows]) -> _T:
+    """The result of what judges, while the streams that it judges are read; the first error of any ends all."""
+    tasks: list[asyncio.Task[Any]] = [
+        asyncio.create_task(each) for each in (judging, *(stream.read() for stream in streams))
+    ]
     try:
-        await asyncio.gather(*tasks)
+        # Not `gather`: cancelled, it would cancel them, and again below, in the middle of their clearing up.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for each in done:
+            each.result()
+    except BaseException:
+        for stream in streams:
+            stream.abandon()
+        raise
     finally:
         for each in tasks:
             each.cancel()
@@ -137,7 +146,7 @@ class _Reader:
 
     async def screen(self, progress: Callable[[int], None]) -> Stretch:
         streams = (self._entries, self._blobs, self._links)
-        found: Stretch = await beside(self._judge(progress), *(stream.read() for stream in streams))
+        found: Stretch = await beside(self._judge(progress), streams)
         sure(all(stream.is_over for stream in streams))
         return found
 

@@ -11,8 +11,10 @@ import pytest
 
 from ledger.core.errors import Unreachable
 from ledger.storage import verify as verification
+from ledger.storage import verify_copy, verify_tables
 from ledger.storage.verify import verify
 from ledger.storage.verify_processes import ProcessEnded
+from ledger.storage.verify_tables import Tables
 from tests.integration.superuser import attack
 from tests.world import accessed, event, registering
 
@@ -29,8 +31,8 @@ WIDTH = 256
 @pytest.fixture
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small log is cut, too, so that each process gets a part of it."""
-    monkeypatch.setattr(verification, "_SHORTEST", WIDTH)
-    monkeypatch.setattr(verification, "_EVEN", WIDTH)
+    monkeypatch.setattr(verify_tables, "_SHORTEST", WIDTH)
+    monkeypatch.setattr(verify_tables, "_EVEN", WIDTH)
 
 
 def persons(count: int) -> Iterator[bytes]:
@@ -77,6 +79,16 @@ async def test_fault_in_any_stretch_has_its_verdict(world: World) -> None:
     report = await checked(world, 3)
     assert [(each.verdict, each.seq) for each in report.verdicts] == [
         ("changed-column", seq) for seq in (10, 300, 790)
+    ]
+
+
+async def test_doubt_while_rows_are_being_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verifier begins anew though the screen left off in the middle of everything."""
+    monkeypatch.setattr(verify_copy, "_ENOUGH", 1)
+    await world.append([*registering(), *persons(3000)])
+    await attack(world, "UPDATE entry SET type = type || 'x' WHERE seq = 10")
+    assert [(each.verdict, each.seq) for each in (await checked(world, 1)).verdicts] == [
+        ("changed-column", 10)
     ]
 
 
@@ -167,13 +179,13 @@ async def test_database_that_another_process_cannot_reach(
     """This process has its connections already; the other one must tell that it gets none."""
     await world.append([*registering(), *persons(1200)])
     monkeypatch.setattr(verification, "_judged", doubted)
-    tasks_of = verification._Tables.tasks
+    tasks_of = Tables.tasks
 
     async def elsewhere(self: Any, database: str, *rest: Any) -> list[Task]:
         nowhere = database.rpartition("@")[0] + "@127.0.0.1:1/ledger"
         return await tasks_of(self, nowhere, *rest)
 
-    monkeypatch.setattr(verification._Tables, "tasks", elsewhere)
+    monkeypatch.setattr(Tables, "tasks", elsewhere)
     async with world.opened() as ledger:
         with pytest.raises(Unreachable):
             await verify(ledger.database_url, ledger, processes=2)

@@ -145,6 +145,10 @@ class Sender:
     def __init__(self, size: int, data: Sequence[bytes]) -> None:
         self._size = size
         self._data = data
+        self.ended = False
+
+    def terminate(self) -> None:
+        self.ended = True
 
     async def copy_from_query(self, query: str, *, output: Any, format: str) -> None:  # noqa: A002
         assert format == "binary"
@@ -167,7 +171,7 @@ async def test_rows_of_several_queries_are_handed_out_by_their_seqs(size: int) -
                 column.extend(more)
             assert all(seq < end for seq in taken[0])
 
-    await beside(take(), found.read())
+    await beside(take(), [found])
     assert taken == whole(rows, 3)
     assert found.is_over
 
@@ -185,4 +189,5 @@ async def test_what_is_no_whole_copy_is_in_doubt(data: bytes) -> None:
     sender: Any = Sender(10, [data])
     found = Rows(sender, ["0"], parse_blobs, 3)
     with pytest.raises(Doubt):
-        await beside(found.until(100), found.read())
+        await beside(found.until(100), [found])
+    assert sender.ended
