@@ -172,7 +172,7 @@ class Run:
 
         await self._until(grown, worker, f"a log of {size}")
 
-    async def drained(self, worker: Program) -> None:
+    async def drained(self, worker: Program, seconds: float = _SECONDS) -> None:
         """Wait until nothing is left to account for; a transaction's marker may come later than its end."""
         ends: dict[tuple[str, int], int] = {}
 
@@ -181,13 +181,17 @@ class Run:
 
         while (now := await asyncio.to_thread(self._ends)) != ends:
             ends = now
-            await self._until(reached, worker, "a lag of zero")
+            await self._until(reached, worker, "a lag of zero", seconds)
 
     async def _until(
-        self, holds: Callable[[asyncpg.Connection], Awaitable[bool]], worker: Program, what: str
+        self,
+        holds: Callable[[asyncpg.Connection], Awaitable[bool]],
+        worker: Program,
+        what: str,
+        seconds: float = _SECONDS,
     ) -> None:
         try:
-            async with asyncio.timeout(_SECONDS), self._connection() as connection:
+            async with asyncio.timeout(seconds), self._connection() as connection:
                 while not await holds(connection):
                     assert worker.process.returncode is None, f"The worker ended. It said:\n{worker.said}"
                     await asyncio.sleep(_POLL_SECONDS)

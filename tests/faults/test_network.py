@@ -64,12 +64,12 @@ async def test_one_way_only(own: OwnServers, struck: Run, wired: dict[str, str],
     """Past the lease: another worker, that is not cut off, takes over; the first is fenced when the wire is mended."""
     wire = own.kafka if name == "kafka" else own.postgres
     async with struck.worker(**wired, **_SMALL) as worker, asyncio.timeout(_SECONDS):
-        await struck.produce(100, seed=1)
+        await struck.produce(100, seed=1, mix=Mix())  # no dead letter, whose sending would wait longer
         await struck.grown_to(20, worker)
         wire.held.clear()
         wire.stall(way)
         await wire.held.wait()
-        await struck.produce(100, seed=2)
+        await struck.produce(100, seed=2, mix=Mix())
         if name == "postgres":  # its lease cannot be renewed, and runs out
             async with struck.worker(**_SMALL) as heir:
                 await struck.drained(heir)
@@ -103,10 +103,11 @@ async def test_a_delay_of_half_a_second(own: OwnServers, struck: Run, wired: dic
 
 @pytest.mark.long
 async def test_a_worker_starts_under_a_delay(own: OwnServers, struck: Run, wired: dict[str, str]) -> None:
+    """It takes its time: every connection, claim and transaction is many round trips. But it comes to the end."""
     own.kafka.delay = own.postgres.delay = 0.25
-    async with struck.worker(**wired, LEDGER_LEASE_SECONDS="10") as worker, asyncio.timeout(_SECONDS):
+    async with struck.worker(**wired, LEDGER_LEASE_SECONDS="10") as worker:
         await struck.produce(100, seed=1)
-        await struck.drained(worker)
+        await struck.drained(worker, 2 * _SECONDS)
         own.kafka.delay = own.postgres.delay = 0.0
         assert await worker.terminate() == 0, worker.said
     assert await struck.findings() == []

@@ -25,7 +25,7 @@ def worker(run: Run) -> Program:
 async def test_killed_and_started_again(run: Run) -> None:
     """kill -9 in mid-stream, then SIGTERM: nothing lost, nothing doubled, every head a prefix of the log."""
     home = Path(run.env["LEDGER_HOME"])
-    journal, heads = home / "journal", home / "heads"
+    journal, heads = home / "acknowledged.journal", home / "watched.journal"
     url = run.databases.ledger_superuser_url
     produce = (*_ORACLE, "produce", "--kafka", run.bootstrap, "--topic", run.topic, "--journal", str(journal))
     mix = ("--duplicates", "60", "--conflicts", "20", "--poison", "20")
