@@ -6,6 +6,7 @@ here needs the head, so it can move into a process of its own.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -155,16 +156,17 @@ class Preparer:
         if self._recent is None:
             latest = await self._intake.latest_identities(_LATEST)
             self._recent = RecentIdentities(latest, all_there=len(latest) < _LATEST)
-        made = _Made()
+        registered, recent, made = self._registered, self._recent, _Made()
         for start in range(0, len(fetched.records), _AT_ONCE):
             part = fetched.records[start : start + _AT_ONCE]
-            await self._prepare(part, made, self._registered, self._recent, drained)
+            await self._prepare(part, made, registered, recent, drained)
+            await asyncio.sleep(0)  # the next records are fetched meanwhile
         if made.letters:
             await self._send_letters(made.letters)
         made.items += [skipped(hole, self._origin, now) for hole in fetched.holes]
         identities = [item.seen.identity for item in made.items if item.seen]
         self._in_flight.update(identities)
-        self._recent.add(identities)
+        recent.add(identities)
         return Batch(
             items=tuple(made.items),
             vault_epoch=vault_epoch,

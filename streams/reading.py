@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from streams.parts import Parts
 
 _log = structlog.get_logger(__name__)
+_AHEAD = 1
 _QUEUE = 2
 
 
@@ -49,6 +50,17 @@ class Writer(Protocol):
 
     async def begin_anew(self) -> None:
         """After DataRefused: what is taken from now on is appended again."""
+
+
+# A batch that the writer took: what it was made of, and what tells that it is appended.
+_Taken = tuple[Fetched, Batch, "Awaitable[None]"]
+
+
+class _ValueRefused(Exception):  # noqa: N818 -- not an error yet: the batch is halved, once nothing else is in flight
+    """PostgreSQL refuses a value of the batch that was made of `fetched`."""
+
+    def __init__(self, fetched: Fetched) -> None:
+        self.fetched = fetched
 
 
 class Reading:
@@ -79,8 +91,14 @@ class Reading:
         """
         self._epoch, self._writer = epoch, writer
         await self._claim()
-        queue: asyncio.Queue[tuple[Fetched, Batch, Awaitable[None]]] = asyncio.Queue(_QUEUE)
-        await first_to_end((self._read(queue), self._settle(queue)))
+        ahead: asyncio.Queue[Fetched] = asyncio.Queue(_AHEAD)
+        queue: asyncio.Queue[_Taken] = asyncio.Queue(_QUEUE)
+        try:
+            await first_to_end((self._fetch(ahead), self._read(ahead, queue), self._settle(queue)))
+        except _ValueRefused as refused:
+            await self._writer.begin_anew()
+            await self._bisect(refused.fetched)
+            raise PrepareAgain("A batch was appended record by record; later ones are read again.") from None
 
     async def _claim(self) -> None:
         """Claims every partition, and accounts for what must be before reading begins."""
@@ -94,7 +112,8 @@ class Reading:
             else:
                 return
 
-    async def _read(self, queue: asyncio.Queue[tuple[Fetched, Batch, Awaitable[None]]]) -> None:
+    async def _fetch(self, ahead: asyncio.Queue[Fetched]) -> None:
+        """Fetches while what was fetched before is prepared: the broker's answers take their time."""
         while True:
             began = time.perf_counter()
             fetched = await self._fetcher.fetch()
@@ -102,23 +121,24 @@ class Reading:
                 continue
             observe("fetch", time.perf_counter() - began)
             await self._failpoints.reach("fetched")
+            await ahead.put(fetched)
+
+    async def _read(self, ahead: asyncio.Queue[Fetched], queue: asyncio.Queue[_Taken]) -> None:
+        while True:
+            fetched = await ahead.get()
             began = time.perf_counter()
             batch = await self._prepare(fetched, queue.join)
             observe("prepare", time.perf_counter() - began)
             await self._failpoints.reach("prepared")
             await queue.put((fetched, batch, await self._writer.take(batch)))
 
-    async def _settle(self, queue: asyncio.Queue[tuple[Fetched, Batch, Awaitable[None]]]) -> None:
+    async def _settle(self, queue: asyncio.Queue[_Taken]) -> None:
         while True:
             fetched, batch, appended = await queue.get()
             try:
                 await appended
             except DataRefused:
-                await self._writer.begin_anew()
-                await self._bisect(fetched)
-                raise PrepareAgain(
-                    "A batch was appended record by record; later ones are read again."
-                ) from None
+                raise _ValueRefused(fetched) from None
             self._preparer.appended(batch)
             queue.task_done()
 
