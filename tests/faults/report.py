@@ -15,7 +15,7 @@ import platform
 import secrets
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,10 @@ def _outcome(row: dict[str, Any]) -> str:
     return f"{row['outcome']} {row['note']}".strip()
 
 
+def _row(listed: dict[str, Any]) -> Row:
+    return Row(**{each.name: listed[each.name] for each in fields(Row) if each.name in listed})
+
+
 def main() -> int:
     """Exit code: pytest's."""
     parser = argparse.ArgumentParser(prog="faults", description="Every fault test, and a report.")
@@ -144,6 +148,9 @@ def main() -> int:
         "--seed", type=int, default=int(os.environ.get("FAULTS_SEED") or secrets.randbelow(1 << 32))
     )
     parser.add_argument("--out", type=Path, default=ROOT / ".ledger" / "faults.json")
+    parser.add_argument(
+        "--onto", action="store_true", help="keep the last report's rows of tests that do not run now"
+    )
     parser.add_argument("--docs", action="store_true", help="write the table of docs/faults.md too")
     parser.add_argument("pytest", nargs="*", help="more arguments for pytest")
     given = parser.parse_args()
@@ -153,17 +160,21 @@ def main() -> int:
     code = pytest.main(
         [str(ROOT / "tests" / "faults"), "-m", "long or not long", *given.pytest], plugins=[collector]
     )
-    report = as_json(
-        [row for row in collector.rows.values() if row.seconds], given.seed, time.monotonic() - began
-    )
+    rows = {row.test: row for row in collector.rows.values() if row.seconds}
+    seconds = time.monotonic() - began
+    if given.onto:
+        before = json.loads(given.out.read_text(encoding="utf-8"))
+        rows = {row.test: row for row in map(_row, before["rows"])} | rows
+        seconds += before["seconds"]
+    report = as_json(sorted(rows.values(), key=lambda row: row.test), given.seed, seconds)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     text = markdown(report)
     given.out.with_suffix(".md").write_text(text, encoding="utf-8")
     if given.docs:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+        above, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        below = rest.partition(END)[2]
+        PAGE.write_text(f"{above}{BEGIN}\n\n{text}\n{END}{below}", encoding="utf-8")
     sys.stdout.write(text)
     return int(code)
 

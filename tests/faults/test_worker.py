@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import asyncpg
 import pytest
 
 from tests.faults.postgres_proxy import Fault, PostgresProxy
-from tests.oracle.watch import Watcher
 
 if TYPE_CHECKING:
     from tests.faults.program import Program
@@ -36,18 +34,13 @@ _POINTS = (
 
 
 async def test_an_honest_run_gives_no_finding(run: Run) -> None:
-    stop = asyncio.Event()
-    watcher = Watcher(run.databases.ledger_superuser_url, "main")
-    watching = asyncio.create_task(watcher.run(stop))
-    async with run.worker() as worker:
+    async with run.watched() as heads, run.worker() as worker:
         await worker.says("started")
         await run.produce(600, seed=1)
         await run.drained(worker)
         assert await worker.terminate() == 0, worker.said
-    stop.set()
-    await watching
-    assert len(watcher.heads) > 1
-    assert await run.findings(watcher.heads) == []
+    assert len(heads) > 1
+    assert await run.findings(heads) == []
 
 
 async def test_killed_at_every_point(run: Run) -> None:
@@ -63,28 +56,6 @@ async def test_killed_at_every_point(run: Run) -> None:
         await run.drained(worker)
         assert await worker.terminate() == 0, worker.said
     assert await run.findings() == []
-
-
-async def test_killed_at_random(run: Run) -> None:
-    """Wherever it is when the log passes a size drawn by lot, to find the points that have no name."""
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 -- shown when it fails
-    draw = random.Random(seed)
-    stop = asyncio.Event()
-    watcher = Watcher(run.databases.ledger_superuser_url, "main")
-    watching = asyncio.create_task(watcher.run(stop))
-    for kill in range(3):
-        await run.produce(300, seed=kill)
-        goal = await run.size() + draw.randrange(1, 150)
-        async with run.worker(**_SMALL) as worker:
-            await run.grown_to(goal, worker)
-            await run.kill(worker)
-    async with run.worker() as worker:
-        await run.drained(worker)
-        assert await worker.terminate() == 0, worker.said
-    stop.set()
-    await watching
-    assert await run.findings(watcher.heads) == []
 
 
 @pytest.mark.parametrize("fault", [Fault.DROP_BEFORE, Fault.DROP_REPLY])
