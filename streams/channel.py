@@ -86,10 +86,11 @@ class Channel:
 
     async def send(self, message: Message) -> None:
         """Raises OSError when the other end is gone."""
-        text = self._encoder.encode(message)
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._end, len(text).to_bytes(_LENGTH_BYTES, "big"))
-        await loop.sock_sendall(self._end, text)
+        # In one piece: the worker's messages are small, and whoever sends one may be cancelled at any wait.
+        text = bytearray(_LENGTH_BYTES)
+        self._encoder.encode_into(message, text, _LENGTH_BYTES)
+        text[:_LENGTH_BYTES] = (len(text) - _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "big")
+        await asyncio.get_running_loop().sock_sendall(self._end, text)
 
     async def receive(self) -> Message:
         """The next message; raises EOFError when the other end is gone."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from ledger.core.errors import InternalFault, InvariantBroken, LedgerError, Unreachable
@@ -152,6 +153,8 @@ class PreparingProcess:
                     carry(message.changes)
                 else:
                     inbox.put_nowait(message)
+        except (EOFError, msgspec.MsgspecError):
+            """It is gone, or says what is no message: either way it is begun anew."""
         finally:
             inbox.put_nowait(None)
 
