@@ -102,6 +102,11 @@ def exchange_indexes(one: Row, two: Row) -> None:
     one.blind_index, two.blind_index = two.blind_index, one.blind_index
 
 
+def hide(one: Row, _: Row) -> None:
+    """No question finds a person under an index that is of nobody."""
+    one.blind_index = bytes(32)
+
+
 def exchange_key_ids(one: Row, two: Row) -> None:
     one.key_id, two.key_id = two.key_id, one.key_id
 
@@ -124,8 +129,11 @@ def forget_secret(one: Row, _: Row) -> None:
 
 
 REWRAPPED: dict[str, tuple[Callable[[Row, Row], None], set[str]]] = {
+    "exchanges blind indexes": (exchange_indexes, {"changed-vault"}),
+    "hides a person behind a blind index of nobody": (hide, {"changed-vault"}),
     "exchanges key ids": (exchange_key_ids, {"changed-link"}),
     "exchanges secrets": (exchange_secrets, {"changed-link"}),
+    "exchanges names": (exchange_names, {"changed-vault", "disclosure-mismatch"}),
     "exchanges names and blind indexes": (exchange_names_and_indexes, {"disclosure-mismatch"}),
     "puts another secret in the place of one": (forget_secret, {"changed-link"}),
 }
@@ -160,6 +168,8 @@ async def _erase_a_subject(ledger: Operated) -> UUID:
     ("back", "found", "with_vault"),
     [
         ({"row"}, set(), {"erased-returned"}),
+        ({"links"}, {"erased-returned"}, {"erased-returned", "changed-vault"}),
+        ({"row", "links"}, {"erased-returned"}, {"erased-returned"}),
         ({"row", "links but the first"}, {"changed-link"}, {"changed-link"}),
     ],
 )
