@@ -61,10 +61,11 @@ class Row:
 
 @dataclass
 class Collector:
-    """A plugin of pytest: a row for each test that ran."""
+    """A plugin of pytest: a row for each test that there is, filled where it runs."""
 
     rows: dict[str, Row] = field(default_factory=dict)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             self.rows[item.nodeid] = Row(item.nodeid, fault_of(item))
@@ -164,7 +165,7 @@ def main() -> int:
     seconds = time.monotonic() - began
     if given.onto:
         before = json.loads(given.out.read_text(encoding="utf-8"))
-        rows = {row.test: row for row in map(_row, before["rows"])} | rows
+        rows = {row.test: row for row in map(_row, before["rows"]) if row.test in collector.rows} | rows
         seconds += before["seconds"]
     report = as_json(sorted(rows.values(), key=lambda row: row.test), given.seed, seconds)
     given.out.parent.mkdir(parents=True, exist_ok=True)
