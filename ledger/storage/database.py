@@ -32,6 +32,9 @@ TRANSIENT = (
     TimeoutError,
     OSError,
 )
+# Questions look up a few rows by key among millions. A plan that was made while the newest slice was empty is kept, and
+# would read that slice through as it grows; to begin a parallel worker, or to compile, costs more than the whole answer.
+_LOOKING_UP = {"enable_seqscan": "off", "max_parallel_workers_per_gather": "0", "jit": "off"}
 
 
 class DatabaseUnreachable(Unreachable):
@@ -50,21 +53,40 @@ async def connect(url: str, role: Role) -> asyncpg.Connection:
         return await asyncpg.connect(url, server_settings=_parameters(role), timeout=10, command_timeout=None)
 
 
+class _Pooled(asyncpg.Connection):
+    """A pool's connection. It comes back as it went: whoever takes one sets nothing beyond a transaction and locks
+    nothing beyond its session, so that a statement costs one round trip, and not a second one to clean up.
+    """
+
+    def get_reset_query(self) -> str:
+        """Nothing: the driver rolls back by itself what is open."""
+        return ""
+
+
 async def pool(url: str, role: Role, size: int = 8) -> asyncpg.Pool:
-    """A pool of connections under one group role."""
+    """A pool of connections under one group role, opened when they are needed and kept: one that was idle for long
+    answers as quickly as any. What is set for a session, or locked for it, must not outlive its use: see `connect`.
+    """
     with translated():
         return await asyncpg.create_pool(
-            url, min_size=0, max_size=size, server_settings=_parameters(role), timeout=10
+            url,
+            min_size=0,
+            max_size=size,
+            max_inactive_connection_lifetime=0,
+            connection_class=_Pooled,
+            server_settings=_parameters(role),
+            timeout=10,
         )
 
 
 def _parameters(role: str) -> dict[str, str]:
-    return {
+    parameters = {
         "role": role,
         "application_name": f"accountability-ledger {role}",
         "search_path": "vault" if role.startswith("vault") else "ledger",
         "timezone": "UTC",
     }
+    return parameters | _LOOKING_UP if role == "ledger_reader" else parameters
 
 
 @contextmanager

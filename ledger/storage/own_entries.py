@@ -91,11 +91,11 @@ class OwnEntries:
         *,
         role: Role = "ledger_writer",
     ) -> None:
-        self._appender = Appender(url, ledger_id, origin, role=role)
+        self._appender = Appender(url, ledger_id, origin, role=role, own_only=True)
         self._intake = Intake(writer, ledger_id)
         self._origin = origin
         self._vault = vault
-        self._vault_epoch = -1
+        self._vault_epoch: int | None = None
         self._random = system_randomness()
         self._waiting: deque[_Waiting] = deque()
         self._working: asyncio.Task[None] | None = None
@@ -152,12 +152,26 @@ class OwnEntries:
     async def _append_prepared(self, together: list[_Waiting]) -> Appended:
         for _ in range(_ATTEMPTS - 1):
             with suppress(PrepareAgain):
-                return await self._appender.append(await self._prepare(together), patience=_PATIENCE)
-        return await self._appender.append(await self._prepare(together), patience=_PATIENCE)
+                return await self._append_once(together)
+        return await self._append_once(together)
+
+    async def _append_once(self, together: list[_Waiting]) -> Appended:
+        """Prepares and appends. The vault's epoch is known from the time before: where it has moved since, the append
+        is fenced, and the epoch is asked again before the keys are.
+        """
+        try:
+            appended = await self._appender.append(await self._prepare(together), patience=_PATIENCE)
+        except BaseException:
+            self._vault_epoch = None
+            raise
+        if any(each.erasure for each in together):
+            self._vault_epoch = None  # this very append has moved it
+        return appended
 
     async def _prepare(self, together: list[_Waiting]) -> Batch:
-        vault_epoch = await self._intake.vault_epoch()
-        if vault_epoch != self._vault_epoch:
+        vault_epoch = self._vault_epoch
+        if vault_epoch is None:
+            vault_epoch = await self._intake.vault_epoch()
             self._vault.forget()
             self._vault_epoch = vault_epoch
         keys = await self._vault.keys(

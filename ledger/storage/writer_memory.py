@@ -49,6 +49,19 @@ class Memory:
                 self.counters[row["key_id"].bytes] = (row["seg"], row["j"])
 
 
+async def glance(connection: asyncpg.Connection, ledger_id: int, size: int, growth: int) -> Memory:
+    """Memory for one append of a few entries, at most `growth`, that is not kept: the leaves behind the last full tile
+    are read only where the tile may fill, and no counter beforehand. Whoever appends seldom would else read, under the
+    head's lock, all that others appended meanwhile.
+    """
+    memory = Memory(size=size)
+    tile_start = size - size % WIDTH
+    if size + growth >= tile_start + WIDTH:
+        rows = await connection.fetch(_SQL.leaves_since, ledger_id, tile_start)
+        memory.pending = [leaf_hash(row["leaf"]) for row in rows]
+    return memory
+
+
 async def recall(connection: asyncpg.Connection, ledger_id: int, size: int, memory: Memory | None) -> Memory:
     """Memory that fits the locked head of `size` leaves: as it was, or with what other writers appended since."""
     if memory is None or memory.size > size or size - memory.size > _DELTA_LIMIT:
