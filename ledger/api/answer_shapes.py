@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from accountability_ledger.json_schema import written
 from ledger.core.answer import schema
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def documents() -> Iterator[tuple[str, bytes]]:
             "$id": schema(name),
             **generated,
         }
-        yield f"answers/{name}.v1.json", msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+        yield f"answers/{name}.v1.json", written(document)
 
 
 def main(arguments: list[str]) -> int:

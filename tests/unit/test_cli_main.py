@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EXPECTED = [
     "actor",
+    "bench",
     "checkpoint",
     "demo-data",
     "doctor",

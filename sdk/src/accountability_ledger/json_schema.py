@@ -1,5 +1,6 @@
 """JSON Schemas (2020-12) of the event types' `data`, and of the envelope, generated from the structs."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -34,6 +35,22 @@ def data_schema(event_type: EventType) -> Schema:
     if definitions:
         result["$defs"] = definitions
     return result
+
+
+def written(document: Schema) -> bytes:
+    """A schema as the bytes of its file. Descriptions are docstrings, whose indentation some Pythons keep."""
+    return msgspec.json.format(msgspec.json.encode(_dedented(document)), indent=2) + b"\n"
+
+
+def _dedented(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: inspect.cleandoc(member)
+            if name == "description" and isinstance(member, str)
+            else _dedented(member)
+            for name, member in value.items()
+        }
+    return [_dedented(each) for each in value] if isinstance(value, list) else value
 
 
 def envelope_schema() -> Schema:

@@ -3,9 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from accountability_ledger import asyncapi, json_schema, typescript
 from accountability_ledger.catalog import BY_SHORT
@@ -16,14 +14,10 @@ DOCUMENT_VERSION: Final = "1.0.0"
 def documents() -> Iterator[tuple[str, bytes]]:
     """Every generated file as (relative path, content); the same bytes each time."""
     for found in BY_SHORT.values():
-        yield f"events/{found.short}.v1.json", _written(json_schema.data_schema(found))
-    yield "envelope.v1.json", _written(json_schema.envelope_schema())
-    yield "asyncapi.json", _written(asyncapi.document(DOCUMENT_VERSION))
+        yield f"events/{found.short}.v1.json", json_schema.written(json_schema.data_schema(found))
+    yield "envelope.v1.json", json_schema.written(json_schema.envelope_schema())
+    yield "asyncapi.json", json_schema.written(asyncapi.document(DOCUMENT_VERSION))
     yield "events.d.ts", typescript.declarations().encode("utf-8")
-
-
-def _written(document: dict[str, Any]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def main(arguments: list[str]) -> int:
