@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import random
 import secrets
 import shutil
@@ -34,10 +33,11 @@ import asyncpg
 import uvloop
 
 from ledger.storage.migrate import ensure_ledger, login_of, migrate
-from tests.faults.program import ROOT, members
+from tests.faults.program import members
 from tests.faults.run import NAME, Run
 from tests.faults.servers import OwnServers, own_servers
 from tests.faults.soak_faults import FAULTS, Ground
+from tests.faults.soak_judgement import judged, verified
 from tests.faults.soak_report import Report, markdown
 from tests.faults.steered import Producer, program
 from tests.faults.supervised import Supervised
@@ -281,9 +281,9 @@ async def run_soak(options: Options) -> Report:
         ]
         report.sent = producer.sent + ground.sent
         soak.note("the oracle reads everything again")
-        report.oracle = await _judged(ground, directory)
+        report.oracle = await judged(ground, directory)
         soak.note("ledger verify")
-        report.verify = await _verified(ground)
+        report.verify = await verified(ground)
         report.minutes = round((time.monotonic() - soak.began) / 60, 1)
     return report
 
@@ -339,45 +339,6 @@ async def _drive(soak: Soak) -> None:
 async def _within(seconds: float, ask: Callable[[], Awaitable[int]]) -> int:
     async with asyncio.timeout(seconds):
         return await ask()
-
-
-async def _judged(ground: Ground, directory: Path) -> dict[str, Any]:
-    run = ground.run
-    topics = [word for name in run.inbound for word in ("--topic", name)]
-    ground.transactions.touch()
-    journals = [
-        word for path in (directory / "journal", ground.transactions) for word in ("--journal", str(path))
-    ]
-    evidence = directory / "evidence"
-    asked = program(
-        *("check", "--kafka", run.bootstrap, "--database", ground.admin_url, "--ledger", NAME, *topics),
-        *(*journals, "--heads", str(directory / "heads"), "--evidence", str(evidence)),
-        reading=True,
-    )
-    async with asked as judge:
-        said, _ = await judge.communicate()
-    evidence.unlink(missing_ok=True)
-    try:
-        verdict: dict[str, Any] = json.loads(said)
-    except ValueError:  # what it could not do it has said on standard error
-        return {"ok": False, "said": said.decode()[-2000:]}
-    return verdict
-
-
-async def _verified(ground: Ground) -> dict[str, Any]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ledger.cli", "verify", "--vault", "--json"),
-        env={**os.environ, **ground.run.env},
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, errors = await process.communicate()
-    try:
-        answer = json.loads(said)
-    except ValueError:
-        answer = {"said": errors.decode()[-2000:]}
-    return {"exit_code": process.returncode, "answer": answer}
 
 
 def main() -> int:
