@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import re
 from dataclasses import dataclass
@@ -84,7 +83,8 @@ def open_event(leaf: Mapping[str, Any], disclosures: Iterable[str]) -> tuple[dic
     twice, a name that is already in clear, or disclosed already, or within another disclosure's value. `_sd` and
     `_sd_alg` are taken out; what stays sealed is absent.
     """
-    event: dict[str, Any] = copy.deepcopy(dict(leaf["event"]))
+    # A copy by way of JSON, which it came from, costs a tenth of one by way of Python.
+    event: dict[str, Any] = msgspec.json.decode(canonical(leaf["event"]))
     data: dict[str, Any] = event["data"]
     digests = data.pop("_sd", [])
     data.pop("_sd_alg", None)
@@ -106,7 +106,7 @@ def open_event(leaf: Mapping[str, Any], disclosures: Iterable[str]) -> tuple[dic
             persons[_slot(disclosed.name, leaf)] = _identity(disclosed.value)
         else:
             _place(event, disclosed)
-    if any(_reaches_into(name, names) for name in names):
+    if any("." in name and _reaches_into(name, names) for name in names):
         raise DisclosureMismatch("A disclosure reaches into another's value.")
     return event, persons
 
@@ -126,7 +126,8 @@ def _identity(value: Any) -> str:
 
 def _is_path(name: str) -> bool:
     """Whether a name is a dotted path without empty or reserved parts; `...` is nothing but empty ones."""
-    return all(part and part not in _RESERVED for part in name.split("."))
+    parts = name.split(".")
+    return "" not in parts and not any(each in parts for each in _RESERVED)
 
 
 def _reaches_into(name: str, names: set[str]) -> bool:

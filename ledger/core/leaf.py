@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from accountability_ledger.moment import written
 from accountability_ledger.restricted_json import canonical
 from ledger.core import base64url
 from ledger.core.errors import BadAnswer
@@ -83,10 +84,11 @@ def encode_clock(moment: datetime) -> bytes:
 def decode_clock(text: str) -> datetime:
     """The moment behind `appended`; raises MalformedLeaf for any other form."""
     try:
-        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    except ValueError as error:
+        moment = datetime.fromisoformat(text)
+        same = written(moment) == text
+    except (ValueError, OverflowError) as error:
         raise MalformedLeaf("The leaf's clock is not RFC 3339 with six digits and Z.") from error
-    if encode_clock(moment).decode() != text:
+    if not same:
         raise MalformedLeaf("The leaf's clock is not RFC 3339 with six digits and Z.")
     return moment
 

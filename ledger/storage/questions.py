@@ -229,7 +229,10 @@ async def _answer(ledger: OpenLedger, asker: Asker, asked: _Asked, limit: int, c
     begun = cursors.read(cursor, bound_to) if cursor else None
     # The vault is asked afresh: a key that this process remembers may be erased meanwhile.
     ledger.vault.forget()
-    person = None if asked.service else (await ledger.vault.key_of(asked.about)).key_id
+    actor = _identifier(asker.actor)
+    # In one look: the asker's key is needed soon, for the entry that says who asked.
+    found = await ledger.vault.keys([actor] if asked.service else [asked.about, actor])
+    person = None if asked.service else found[asked.about].key_id
     async with snapshot(ledger) as state:
         pin = Pin(begun.size, begun.root) if begun else state.pin
         keys = set(begun.keys) if begun else await _closure(ledger, state, person, asked.period)

@@ -141,13 +141,14 @@ class Snapshot:
         """
         if not rows:
             return []
-        slots = await self._slots(rows, None if everyone else asked)
+        # Of an answer about one person every slot that is read is opened, so the blobs come along.
+        slots = await self._slots(rows, None if everyone else asked, blobs=not everyone)
         living = await self._ledger.vault.by_key_id(each["key_id"].bytes for each in slots)
         by_seq: dict[int, list[asyncpg.Record]] = {}
         for each in slots:
             by_seq.setdefault(each["seq"], []).append(each)
         wanted = set(_to_unseal(slots, living, asked))
-        found = await self._blobs(rows, wanted)
+        found = await self._blobs(rows, wanted) if everyone else _blobs_along(slots)
         opened = []
         for row in rows:
             mine = by_seq.get(row.stored.seq, [])
@@ -183,7 +184,9 @@ class Snapshot:
             ),
         )
 
-    async def _slots(self, rows: Sequence[Row], keys: Collection[bytes] | None) -> list[asyncpg.Record]:
+    async def _slots(
+        self, rows: Sequence[Row], keys: Collection[bytes] | None, *, blobs: bool
+    ) -> list[asyncpg.Record]:
         with translated():
             return await self.connection.fetch(
                 _SQL.slots,
@@ -191,6 +194,7 @@ class Snapshot:
                 [each.slice for each in rows],
                 [each.stored.seq for each in rows],
                 None if keys is None else [UUID(bytes=each) for each in keys],
+                blobs,
             )
 
     async def _blobs(self, rows: Sequence[Row], wanted: set[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
@@ -246,6 +250,10 @@ def _to_unseal(
         elif key not in asked and each["role"] not in ("actor", "recipient"):
             continue
         yield each["seq"], each["slot"]
+
+
+def _blobs_along(slots: Sequence[asyncpg.Record]) -> dict[tuple[int, int], bytes]:
+    return {(each["seq"], each["slot"]): each["blob"] for each in slots if each["blob"] is not None}
 
 
 def _living(

@@ -1,11 +1,15 @@
 -- name: identity_links
-SELECT DISTINCT p.key_id AS one, other.key_id AS two, e.type, e.received, e.topic_id, e.partition, e."offset"
-  FROM entry_person AS p
-  JOIN entry AS e USING (ledger_id, slice, seq)
-  JOIN entry_person AS other USING (ledger_id, slice, seq)
- WHERE p.ledger_id = $1 AND p.key_id = ANY($2) AND e.type = ANY($3)
-   AND p.role = 'subject' AND other.role = 'subject' AND other.key_id <> p.key_id
-   AND ($4::bigint IS NULL OR e.received <= $4)
+-- By its key each row, whatever the planner believes of a new slice: see questions.sql.
+SELECT DISTINCT k.key_id AS one, other.key_id AS two, e.type, e.received, e.topic_id, e.partition, e."offset"
+  FROM unnest($2::uuid[]) AS k (key_id),
+       LATERAL (SELECT one.slice, one.seq, one.role FROM entry_person AS one
+                 WHERE one.ledger_id = $1 AND one.key_id = k.key_id OFFSET 0) AS p,
+       LATERAL (SELECT one.type, one.received, one.topic_id, one.partition, one."offset" FROM entry AS one
+                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e,
+       LATERAL (SELECT one.key_id, one.role FROM entry_person AS one
+                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq OFFSET 0) AS other
+ WHERE p.role = 'subject' AND e.type = ANY($3) AND ($4::bigint IS NULL OR e.received <= $4)
+   AND other.role = 'subject' AND other.key_id <> k.key_id
  ORDER BY e.received, e.topic_id, e.partition, e."offset"
 
 -- name: count_links

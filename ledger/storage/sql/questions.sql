@@ -1,3 +1,6 @@
+-- Whatever the planner believes of a slice that it has no statistics of yet, each row is looked up by its key: LATERAL
+-- with OFFSET 0 or LIMIT 1 leaves it no other index, and no other order of joining.
+--
 -- `next_prev` is what the leaf after an entry says of it (its `"prev":"` in bytes); null for the last. That leaf mostly
 -- lies in the same slice, else it is looked for in all.
 
@@ -11,9 +14,12 @@ SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e.
                   WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
                 (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
                   WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
-  FROM (SELECT DISTINCT slice, seq, "time" FROM entry_person
-         WHERE ledger_id = $1 AND key_id = ANY($2) AND role = ANY($3) AND seq < $4
-           AND "time" >= $5 AND ($6::timestamptz IS NULL OR "time" < $6) AND ("time", seq) > ($7, $8)
+  FROM (SELECT DISTINCT link.slice, link.seq, link."time"
+          FROM unnest($2::uuid[]) AS k (key_id),
+               LATERAL (SELECT one.slice, one.seq, one."time", one.role FROM entry_person AS one
+                         WHERE one.ledger_id = $1 AND one.key_id = k.key_id OFFSET 0) AS link
+         WHERE link.role = ANY($3) AND link.seq < $4
+           AND link."time" >= $5 AND ($6::timestamptz IS NULL OR link."time" < $6) AND (link."time", link.seq) > ($7, $8)
          ORDER BY "time", seq) AS p,
        LATERAL (SELECT * FROM entry AS one
                  WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
@@ -37,18 +43,22 @@ SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e.
  LIMIT $10
 
 -- name: slots
-SELECT p.seq, p.slot, p.role, p.key_id, p.seg, p.j
-  FROM unnest($2::integer[], $3::bigint[]) AS want (slice, seq),
-       LATERAL (SELECT * FROM entry_person AS one
-                 WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq) AS p
+-- With $5 the blobs too, in the same round trip.
+SELECT want.seq, p.slot, p.role, p.key_id, p.seg, p.j, s.blob
+  FROM unnest($2::integer[], $3::bigint[]) AS want (slice, seq)
+ CROSS JOIN LATERAL (SELECT one.slot, one.role, one.key_id, one.seg, one.j FROM entry_person AS one
+                      WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq OFFSET 0) AS p
+  LEFT JOIN LATERAL (SELECT one.blob FROM sealed AS one
+                      WHERE $5::boolean AND one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq
+                        AND one.slot = p.slot LIMIT 1) AS s ON true
  WHERE $4::uuid[] IS NULL OR p.key_id = ANY($4) OR p.role IN ('actor', 'recipient')
- ORDER BY p.seq, p.slot
+ ORDER BY want.seq, p.slot
 
 -- name: blobs
 SELECT s.seq, s.slot, s.blob
   FROM unnest($2::integer[], $3::bigint[], $4::smallint[]) AS want (slice, seq, slot),
        LATERAL (SELECT * FROM sealed AS one
-                 WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq AND one.slot = want.slot) AS s
+                 WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq AND one.slot = want.slot LIMIT 1) AS s
 
 -- name: entries
 SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
