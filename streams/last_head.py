@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ledger.core.errors import InvariantBroken
+from ledger.core.errors import BadInput, InvariantBroken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,11 @@ class LastHead:
             head = msgspec.json.decode(self._path.read_bytes(), type=Head)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+        except OSError as error:
+            raise BadInput(
+                f"{self._path} cannot be read ({error.strerror}): it is to hold how far this worker appended. Mend its "
+                "permissions, or move what is in its place."
+            ) from error
         self._saved = head
         return head if head.origin == self._origin else None
 

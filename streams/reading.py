@@ -22,7 +22,7 @@ from ledger.storage.append import DataRefused, PrepareAgain
 from streams.abreast import first_to_end
 from streams.carried import observe
 from streams.fetch import Fetcher, Recreated
-from streams.kafka import started_producer
+from streams.kafka import STOP_SECONDS, started_producer
 from streams.metrics import BISECTED, DEAD_LETTERS
 from streams.prepare import Preparer, skipped
 from streams.record import Fetched, Hole
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from streams.parts import Parts
 
 _log = structlog.get_logger(__name__)
+# An idempotent producer tries for ever, and its worker would hold the lease for as long.
+_LETTERS_SECONDS = 30.0
 _AHEAD = 1
 _QUEUE = 2
 
@@ -197,10 +199,11 @@ class Reading:
                 self._producer = await started_producer(
                     self._parts.settings, self._parts.bootstrap, linger_ms=5
                 )
-            sent = [await self._producer.send(self._parts.topics.rejected, letter) for letter in letters]
-            await asyncio.gather(*sent)
+            async with asyncio.timeout(_LETTERS_SECONDS):
+                sent = [await self._producer.send(self._parts.topics.rejected, letter) for letter in letters]
+                await asyncio.gather(*sent)
             DEAD_LETTERS.inc(len(sent))
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError, TimeoutError) as error:
             await self._drop_producer()
             raise Unreachable(
                 "Kafka does not take the dead letters: check that it runs and try again."
@@ -210,5 +213,6 @@ class Reading:
         """The next use makes another one: an idempotent producer may never recover by itself."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, OSError):
-                await producer.stop()
+            with suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):  # it would wait for what it could not send
+                    await producer.stop()

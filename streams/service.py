@@ -30,7 +30,7 @@ from ledger.storage.metrics import TRANSIENT_FAULTS
 from streams import metrics
 from streams.abreast import first_to_end
 from streams.fetch import TopicRecreated
-from streams.kafka import started_producer
+from streams.kafka import STOP_SECONDS, started_producer
 from streams.last_head import LastHead
 from streams.preparing_process import PreparingProcess
 from streams.reading import Reading
@@ -74,7 +74,6 @@ class AppendService(Service):
         super().__init__(**kwargs)
         self._parts = parts
         self._protocol = metrics.Timed(protocol or Protocol())
-        self._preparing = preparing
         self._owner: UUID = uuid4()
         self._epoch: int | None = None
         self._fenced: deque[float] = deque(maxlen=_FENCED_ALERT)
@@ -82,6 +81,13 @@ class AppendService(Service):
         self._metrics: WSGIServer | None = None
         self._accounted: dict[tuple[str, int], int] = {}
         self._progressed = False
+        self._last_head = LastHead(parts.settings, parts.origin)
+        self._appender = Appender(parts.database_url, parts.ledger_id, parts.origin, protocol=self._protocol)
+        self._source: _Here | PreparingProcess = (
+            PreparingProcess(preparing, parts.settings)
+            if preparing
+            else _Here(Reading(parts, self._protocol))
+        )
         self._turn = asyncio.Lock()
         self._draining = asyncio.Event()
         self._finished = asyncio.Event()
@@ -89,14 +95,8 @@ class AppendService(Service):
 
     async def on_start(self) -> None:
         parts = self._parts
-        self._last_head = LastHead(parts.settings, parts.origin)
-        self._appender = Appender(parts.database_url, parts.ledger_id, parts.origin, protocol=self._protocol)
-        self._source: _Here | PreparingProcess
-        if self._preparing:
-            self._source = PreparingProcess(self._preparing, parts.settings)
+        if isinstance(self._source, PreparingProcess):
             await self._source.start()  # while another worker holds the lease, it is ready already
-        else:
-            self._source = _Here(Reading(parts, self._protocol))
         if parts.settings.worker_metrics_port is not None:
             self._metrics, _ = start_http_server(parts.settings.worker_metrics_port, addr="127.0.0.1")
 
@@ -105,11 +105,11 @@ class AppendService(Service):
         answer, the drain is given up after a while: nothing is lost, the next worker reads it again.
         """
         self._draining.set()
-        try:
-            await asyncio.wait_for(self._finished.wait(), _DRAIN_SECONDS)
-        except TimeoutError:
-            _log.warning("worker.drain_given_up")
-            if self._loop_task is not None:
+        if self._loop_task is not None:  # else it did not even start
+            try:
+                await asyncio.wait_for(self._finished.wait(), _DRAIN_SECONDS)
+            except TimeoutError:
+                _log.warning("worker.drain_given_up")
                 self._loop_task.cancel()
                 await self._finished.wait()
         if self._epoch is not None:
@@ -270,8 +270,9 @@ class AppendService(Service):
         """The next use makes another one: an idempotent producer may never recover by itself."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, OSError):
-                await producer.stop()
+            with suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):  # it would wait for what it could not send
+                    await producer.stop()
 
     def _note(self, batch: Batch, result: Appended) -> None:
         self._progressed = True

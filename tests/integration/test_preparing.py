@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from accountability_ledger.catalog import full_name
+from ledger.core.errors import BadInput
 from ledger.core.own import REJECTED
 from ledger.embedded import process
 from ledger.storage.verify import verify
@@ -192,3 +193,11 @@ def test_a_head_of_another_history_is_noticed(world: World) -> None:
     for size, root in ((6, None), (9, b"s" * 32), (9, None)):
         with pytest.raises(HeadBehind):
             known.check(size, root)
+
+
+async def test_a_last_head_that_cannot_be_read_says_where(world: World) -> None:
+    """Not as a fault of ours, and not after a wait."""
+    async with assemble(world.settings) as parts:
+        (world.settings.home / "heads").write_text("in the place of a directory")
+        with pytest.raises(BadInput, match="heads"):
+            AppendService(parts)

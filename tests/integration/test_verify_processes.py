@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ledger.core.errors import Unreachable
+from ledger.core.verifier.stretch import Doubt
 from ledger.storage import verify as verification
 from ledger.storage import verify_copy, verify_tables
 from ledger.storage.verify import verify
@@ -48,7 +49,7 @@ async def judged_one_by_one(world: World, monkeypatch: pytest.MonkeyPatch) -> Re
     """The report without the screen."""
 
     async def in_doubt(*_: object) -> Report:
-        raise verification.Doubt
+        raise Doubt
 
     with monkeypatch.context() as patched:
         patched.setattr(verification, "_screened", in_doubt)
