@@ -23,13 +23,15 @@ _SQL = load("intake")
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The next offset to read of one partition; `probe` is the keyed digest of the record before it, if it held one."""
+    """The next offset to read of one partition; `probe` is the keyed digest of the record before it, None where it held
+    none or nobody asked for it.
+    """
 
     topic: str
     topic_id: UUID
     partition: int
     next_offset: int
-    probe: bytes | None
+    probe: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

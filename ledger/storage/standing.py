@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.storage.database import translated
+from ledger.storage.intake import Position
 from ledger.storage.sql import load
 
 if TYPE_CHECKING:
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 _SQL = load("standing")
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The next offset of one partition that the ledger does not account for yet."""
-
-    topic: str
-    topic_id: UUID
-    partition: int
-    next_offset: int
 
 
 @dataclass(frozen=True, slots=True)
