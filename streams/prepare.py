@@ -1,7 +1,7 @@
 """Preparation: from records to a batch, outside the head lock.
 
-The one seam between reading and writing: what goes in are records, what comes out is a `Batch` of values. Nothing
-here needs the head, so it can move into a process of its own.
+What goes in are records, what comes out is a `Batch` of plain values. Nothing here needs the head, so it runs beside the
+writer, in a process of its own (`streams.preparing`) or in the same one.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class _Made:
 
 
 class Preparer:
-    """Prepares batches for one ledger. `send_letter` produces a dead letter with acks=all and returns afterwards."""
+    """Prepares batches for one ledger. `send_letters` produces dead letters with acks=all and returns afterwards."""
 
     def __init__(
         self,
@@ -142,9 +142,9 @@ class Preparer:
         self, fetched: Fetched, *, epoch: int, now: datetime, drained: Callable[[], Awaitable[None]]
     ) -> Batch:
         """The batch of what was fetched. `drained` returns when no batch is in flight any more: a record that repeats
-        an event in flight waits for it, since its seq is not known yet. The vault's epoch is read before the first look into the vault; where it
-        moved, every cached key is forgotten. Duplicates are recognised before persons are looked up, or a replay
-        would bring an erased person back.
+        an event in flight waits for it, since its seq is not known yet. The vault's epoch is read before the first look
+        into the vault; where it moved, every cached key is forgotten. Duplicates are recognised before persons are
+        looked up, or a replay would bring an erased person back.
         """
         vault_epoch = await self._intake.vault_epoch()
         if vault_epoch != self._vault_epoch:
