@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 _SQL = load("erasure")
-_LINKED, _UNLINKED = full_name("identity.linked"), full_name("identity.unlinked")
+LINKED, UNLINKED = full_name("identity.linked"), full_name("identity.unlinked")
 
 
 async def closure(
@@ -36,11 +36,11 @@ async def closure(
                 _SQL.identity_links,
                 ledger_id,
                 [UUID(bytes=each) for each in found],
-                [_LINKED, _UNLINKED],
+                [LINKED, UNLINKED],
                 known_at_ms,
             )
         joined: dict[frozenset[bytes], bool] = {}
         for row in rows:
-            joined[frozenset((row["one"].bytes, row["two"].bytes))] = row["type"] == _LINKED
+            joined[frozenset((row["one"].bytes, row["two"].bytes))] = row["type"] == LINKED
         reached = found | {key for pair, linked in joined.items() if linked for key in pair}
     return found

@@ -32,9 +32,15 @@ TRANSIENT = (
     TimeoutError,
     OSError,
 )
-# Questions look up a few rows by key among millions. A plan that was made while the newest slice was empty is kept, and
-# would read that slice through as it grows; to begin a parallel worker, or to compile, costs more than the whole answer.
-_LOOKING_UP = {"enable_seqscan": "off", "max_parallel_workers_per_gather": "0", "jit": "off"}
+# Questions look up a few rows by key among millions, with statements that say how. A plan is made once for a connection,
+# since over many slices it takes longer than the look-up. It may be made while the newest slice is empty, and would read
+# that slice through as it grows; to begin a parallel worker, or to compile, costs more than the whole answer.
+_LOOKING_UP = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
 
 
 class DatabaseUnreachable(Unreachable):

@@ -25,8 +25,9 @@ from ledger.core.merkle import leaf_hash
 from ledger.core.randomness import system_randomness
 from ledger.storage.closure import closure
 from ledger.storage.database import translated
+from ledger.storage.first_page import first_page
 from ledger.storage.own_entries import OwnEntry
-from ledger.storage.reading import BEGINNING, Place, Snapshot, milliseconds, snapshot
+from ledger.storage.reading import BEGINNING, Place, Snapshot, milliseconds, open_rows, snapshot
 from ledger.storage.sql import load
 
 if TYPE_CHECKING:
@@ -233,17 +234,17 @@ async def _answer(ledger: OpenLedger, asker: Asker, asked: _Asked, limit: int, c
     # In one look: the asker's key is needed soon, for the entry that says who asked.
     found = await ledger.vault.keys([actor] if asked.service else [asked.about, actor])
     person = None if asked.service else found[asked.about].key_id
-    async with snapshot(ledger) as state:
-        pin = Pin(begun.size, begun.root) if begun else state.pin
-        keys = set(begun.keys) if begun else await _closure(ledger, state, person, asked.period)
-        await _check_living(ledger, keys, person)
-        after = Place(of_microseconds(begun.time), begun.seq) if begun else BEGINNING
-        rows = await asked.rows(state, keys, size=pin.size, after=after, limit=limit + 1)
-        everyone = asked.question == "actor"
-        opened: list[tuple[OpenedEntry, list[int]]] = []
-        for chunk in _chunks(rows[:limit]):
-            opened += await state.open(chunk, keys, everyone=everyone)
-        touched = await _touched(state, asked, keys, opened, rows, limit) if everyone and not begun else None
+    page = None
+    if person is not None and asked.types is not None and begun is None and limit <= _CHUNK:
+        page = await first_page(ledger, person, asked.roles, asked.types, asked.period, limit + 1)
+    if person is not None and page:
+        touched = None
+        keys, pin, rows = {person}, page.pin, page.rows
+        shown = rows[:limit]
+        opened = await open_rows(ledger, shown, page.slots, keys, None)
+    else:
+        answer = await _within_snapshot(ledger, asked, person, begun, limit)
+        keys, pin, rows, opened, touched = answer
     following = None
     if len(rows) > limit:
         last = rows[limit - 1].stored
@@ -258,6 +259,24 @@ async def _answer(ledger: OpenLedger, asker: Asker, asked: _Asked, limit: int, c
     return Answer(
         asked.question, ledger.name, asked.about, asked.period, placed.seq, pin, entries, following, touched
     )
+
+
+async def _within_snapshot(
+    ledger: OpenLedger, asked: _Asked, person: bytes | None, begun: Cursor | None, limit: int
+) -> tuple[set[bytes], Pin, list[Row], list[tuple[OpenedEntry, list[int]]], Touched | None]:
+    """Keys of the person, the tree, the page's rows and one more, those of the page opened, and what was touched."""
+    everyone = asked.question == "actor"
+    async with snapshot(ledger) as state:
+        pin = Pin(begun.size, begun.root) if begun else state.pin
+        keys = set(begun.keys) if begun else await _closure(ledger, state, person, asked.period)
+        await _check_living(ledger, keys, person)
+        after = Place(of_microseconds(begun.time), begun.seq) if begun else BEGINNING
+        rows = await asked.rows(state, keys, size=pin.size, after=after, limit=limit + 1)
+        opened: list[tuple[OpenedEntry, list[int]]] = []
+        for chunk in _chunks(rows[:limit]):
+            opened += await state.open(chunk, keys, everyone=everyone)
+        touched = await _touched(state, asked, keys, opened, rows, limit) if everyone and not begun else None
+    return keys, pin, rows, opened, touched
 
 
 async def _closure(ledger: OpenLedger, state: Snapshot, key_id: bytes | None, period: Period) -> set[bytes]:

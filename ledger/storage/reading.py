@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from accountability_ledger.restricted_json import canonical
@@ -18,7 +18,7 @@ from ledger.storage.database import translated
 from ledger.storage.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 
     import asyncpg
 
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from ledger.core.entry import PersonKey
     from ledger.storage.opening import OpenLedger
 
+ReadBlobs: TypeAlias = (
+    "Callable[[Sequence[Row], set[tuple[int, int]]], Awaitable[dict[tuple[int, int], bytes]]]"
+)
 _SQL = load("questions")
 # The whole range of an event's `time`, years 0001 to 9999: bounds that bound nothing keep the statement one.
-_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
-_FOR_EVER = 2**63 - 1
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+FOR_EVER = 2**63 - 1
 _FIRST_SLOT_ROLES = ("subject", "participant")
 
 
@@ -48,6 +51,18 @@ class Row:
     stored: StoredEntry
 
 
+class Slot(NamedTuple):
+    """A link of an entry, with its blob where that was read along."""
+
+    seq: int
+    slot: int
+    role: str
+    key_id: bytes
+    seg: int
+    j: int
+    blob: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in an answer's order: the event's `time`, then `seq`."""
@@ -56,7 +71,7 @@ class Place:
     seq: int
 
 
-BEGINNING = Place(_EARLIEST, -1)
+BEGINNING = Place(EARLIEST, -1)
 
 
 class Snapshot:
@@ -92,16 +107,16 @@ class Snapshot:
                 [UUID(bytes=each) for each in keys],
                 list(roles),
                 size,
-                period.since or _EARLIEST,
+                period.since or EARLIEST,
                 period.until,
                 after.time,
                 after.seq,
                 None if types is None else list(types),
-                known or _LATEST,
-                _FOR_EVER if known is None else milliseconds(known),
+                known or LATEST,
+                FOR_EVER if known is None else milliseconds(known),
                 limit,
             )
-        return [self._row(each) for each in rows]
+        return [row_of(each, self.pin.size, self._last_hash) for each in rows]
 
     async def service_acts(
         self, service: str, period: Period, *, size: int, after: Place, limit: int
@@ -115,21 +130,21 @@ class Snapshot:
                 self._ledger.ledger_id,
                 b'"actor":' + named,
                 size,
-                period.since or _EARLIEST,
+                period.since or EARLIEST,
                 period.until,
                 after.time,
                 after.seq,
-                known or _LATEST,
-                _FOR_EVER if known is None else milliseconds(known),
+                known or LATEST,
+                FOR_EVER if known is None else milliseconds(known),
                 limit,
             )
-        return [self._row(each) for each in rows]
+        return [row_of(each, self.pin.size, self._last_hash) for each in rows]
 
     async def entries(self, start: int, end: int, kind: str | None, limit: int) -> list[Row]:
         """The entries [start, end) by seq, of one type or of all, at most `limit`."""
         with translated():
             rows = await self.connection.fetch(_SQL.entries, self._ledger.ledger_id, start, end, kind, limit)
-        return [self._row(each) for each in rows]
+        return [row_of(each, self.pin.size, self._last_hash) for each in rows]
 
     async def open(
         self, rows: Sequence[Row], asked: Collection[bytes], *, everyone: bool
@@ -139,56 +154,14 @@ class Snapshot:
         The asked person's slots are opened, and the actor's and the recipient's. With `everyone` every subject and
         participant is named too, and the first of them that lives discloses the fields that are the subjects'.
         """
-        if not rows:
-            return []
         # Of an answer about one person every slot that is read is opened, so the blobs come along.
-        slots = await self._slots(rows, None if everyone else asked, blobs=not everyone)
-        living = await self._ledger.vault.by_key_id(each["key_id"].bytes for each in slots)
-        by_seq: dict[int, list[asyncpg.Record]] = {}
-        for each in slots:
-            by_seq.setdefault(each["seq"], []).append(each)
-        wanted = set(_to_unseal(slots, living, asked))
-        found = await self._blobs(rows, wanted) if everyone else _blobs_along(slots)
-        opened = []
-        for row in rows:
-            mine = by_seq.get(row.stored.seq, [])
-            entry = open_entry(
-                row.stored,
-                [_living(each, living, wanted, found) for each in mine if each["key_id"].bytes in living],
-                self._ledger.origin,
-            )
-            opened.append((entry, [each["slot"] for each in mine if each["key_id"].bytes in asked]))
-        return opened
+        slots = await self._slots(rows, None if everyone else asked, blobs=not everyone) if rows else []
+        blobs = self._blobs if everyone else None
+        return await open_rows(self._ledger, rows, slots, asked, blobs)
 
-    def _row(self, record: asyncpg.Record) -> Row:
-        seq = record["seq"]
-        said = record["next_prev"]
-        next_prev: str | None
-        if said is None and seq == self.pin.size - 1:  # nothing follows the last leaf but the head
-            next_prev = base64url.encode(self._last_hash)
-        else:
-            next_prev = None if said is None else said.decode("ascii", "replace")
-        return Row(
-            record["slice"],
-            StoredEntry(
-                seq=seq,
-                appended=record["appended"],
-                time=record["time"],
-                type=record["type"],
-                topic_id=record["topic_id"],
-                partition=record["partition"],
-                offset=record["offset"],
-                received=record["received"],
-                leaf=record["leaf"],
-                next_prev=next_prev,
-            ),
-        )
-
-    async def _slots(
-        self, rows: Sequence[Row], keys: Collection[bytes] | None, *, blobs: bool
-    ) -> list[asyncpg.Record]:
+    async def _slots(self, rows: Sequence[Row], keys: Collection[bytes] | None, *, blobs: bool) -> list[Slot]:
         with translated():
-            return await self.connection.fetch(
+            found = await self.connection.fetch(
                 _SQL.slots,
                 self._ledger.ledger_id,
                 [each.slice for each in rows],
@@ -196,10 +169,12 @@ class Snapshot:
                 None if keys is None else [UUID(bytes=each) for each in keys],
                 blobs,
             )
+        return [
+            Slot(seq, slot, role, key_id.bytes, seg, j, blob)
+            for seq, slot, role, key_id, seg, j, blob in found
+        ]
 
     async def _blobs(self, rows: Sequence[Row], wanted: set[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        if not wanted:
-            return {}
         slice_of = {each.stored.seq: each.slice for each in rows}
         places = sorted(wanted)
         with translated():
@@ -211,6 +186,63 @@ class Snapshot:
                 [slot for _, slot in places],
             )
         return {(each["seq"], each["slot"]): each["blob"] for each in found}
+
+
+async def open_rows(
+    ledger: OpenLedger,
+    rows: Sequence[Row],
+    slots: Sequence[Slot],
+    asked: Collection[bytes],
+    read_blobs: ReadBlobs | None,
+) -> list[tuple[OpenedEntry, list[int]]]:
+    """Opens entries with their slots, and says which slots are the asked person's. `read_blobs` reads the blobs that
+    are wanted; without it they came along with the slots.
+    """
+    living = await ledger.vault.by_key_id(each.key_id for each in slots)
+    by_seq: dict[int, list[Slot]] = {}
+    for each in slots:
+        by_seq.setdefault(each.seq, []).append(each)
+    wanted = set(_to_unseal(slots, living, asked))
+    if read_blobs is None:
+        found = {(each.seq, each.slot): each.blob for each in slots if each.blob is not None}
+    else:
+        found = await read_blobs(rows, wanted) if wanted else {}
+    opened = []
+    for row in rows:
+        mine = by_seq.get(row.stored.seq, [])
+        entry = open_entry(
+            row.stored,
+            [_living(each, living, wanted, found) for each in mine if each.key_id in living],
+            ledger.origin,
+        )
+        opened.append((entry, [each.slot for each in mine if each.key_id in asked]))
+    return opened
+
+
+def row_of(record: asyncpg.Record, size: int, last_hash: bytes) -> Row:
+    """An entry's row, of a log of this size and last leaf hash."""
+    seq = record["seq"]
+    said = record["next_prev"]
+    next_prev: str | None
+    if said is None and seq == size - 1:  # nothing follows the last leaf but the head
+        next_prev = base64url.encode(last_hash)
+    else:
+        next_prev = None if said is None else said.decode("ascii", "replace")
+    return Row(
+        record["slice"],
+        StoredEntry(
+            seq=seq,
+            appended=record["appended"],
+            time=record["time"],
+            type=record["type"],
+            topic_id=record["topic_id"],
+            partition=record["partition"],
+            offset=record["offset"],
+            received=record["received"],
+            leaf=record["leaf"],
+            next_prev=next_prev,
+        ),
+    )
 
 
 @asynccontextmanager
@@ -238,33 +270,26 @@ def milliseconds(moment: datetime) -> int:
 
 
 def _to_unseal(
-    slots: Sequence[asyncpg.Record], living: dict[bytes, PersonKey], asked: Collection[bytes]
+    slots: Sequence[Slot], living: dict[bytes, PersonKey], asked: Collection[bytes]
 ) -> Iterator[tuple[int, int]]:
     fields_opened: set[int] = set()
     for each in slots:
-        key = each["key_id"].bytes
-        if key not in living:
+        if each.key_id not in living:
             continue
-        if each["role"] in _FIRST_SLOT_ROLES and each["seq"] not in fields_opened:
-            fields_opened.add(each["seq"])
-        elif key not in asked and each["role"] not in ("actor", "recipient"):
+        if each.role in _FIRST_SLOT_ROLES and each.seq not in fields_opened:
+            fields_opened.add(each.seq)
+        elif each.key_id not in asked and each.role not in ("actor", "recipient"):
             continue
-        yield each["seq"], each["slot"]
-
-
-def _blobs_along(slots: Sequence[asyncpg.Record]) -> dict[tuple[int, int], bytes]:
-    return {(each["seq"], each["slot"]): each["blob"] for each in slots if each["blob"] is not None}
+        yield each.seq, each.slot
 
 
 def _living(
-    row: asyncpg.Record,
+    slot: Slot,
     living: dict[bytes, PersonKey],
     wanted: set[tuple[int, int]],
     blobs: dict[tuple[int, int], bytes],
 ) -> LivingSlot:
-    place = (row["seq"], row["slot"])
+    place = (slot.seq, slot.slot)
     if place in wanted and place not in blobs:
-        raise SealedMissing(f"A sealed blob of entry {row['seq']} is missing: run `ledger verify`.")
-    return LivingSlot(
-        row["slot"], row["role"], living[row["key_id"].bytes], row["seg"], row["j"], blobs.get(place)
-    )
+        raise SealedMissing(f"A sealed blob of entry {slot.seq} is missing: run `ledger verify`.")
+    return LivingSlot(slot.slot, slot.role, living[slot.key_id], slot.seg, slot.j, blobs.get(place))

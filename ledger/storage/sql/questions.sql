@@ -28,6 +28,52 @@ SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e.
  ORDER BY p."time", p.seq
  LIMIT $12
 
+-- name: first_page
+-- One statement, one snapshot, one round trip: the head, whether an identity link ever named the person $2 (then this
+-- is not the whole person, and `acts` is asked instead), and what `head`, `acts` and `slots` give for the key alone.
+SELECT h.size, h.root, h.prev AS last_hash,
+       CASE WHEN coalesce(page.number, 1) = 1 THEN h.frontier END AS frontier,
+       CASE WHEN coalesce(page.number, 1) = 1 THEN EXISTS (
+           SELECT 1
+             FROM (SELECT one.slice, one.seq, one.role FROM entry_person AS one
+                    WHERE one.ledger_id = $1 AND one.key_id = $2 OFFSET 0) AS p,
+                  LATERAL (SELECT one.type FROM entry AS one
+                            WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
+            WHERE p.role = 'subject' AND e.type = ANY($3)) END AS joined,
+       page.*
+  FROM head AS h
+  LEFT JOIN LATERAL (
+      SELECT row_number() OVER (ORDER BY act."time", act.seq) AS number, act.*, slot.*
+        FROM (SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
+                     coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                                WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                              (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
+                                WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
+                FROM (SELECT DISTINCT link.slice, link.seq, link."time"
+                        FROM (SELECT one.slice, one.seq, one."time", one.role FROM entry_person AS one
+                               WHERE one.ledger_id = $1 AND one.key_id = $2 OFFSET 0) AS link
+                       WHERE link.role = ANY($4) AND link.seq < h.size
+                         AND link."time" >= $5 AND ($6::timestamptz IS NULL OR link."time" < $6)
+                       ORDER BY "time", seq) AS p,
+                     LATERAL (SELECT * FROM entry AS one
+                               WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
+               WHERE e.type = ANY($7)
+                 AND CASE WHEN e.received IS NULL THEN e.appended <= $8 ELSE e.received <= $9 END
+               ORDER BY p."time", p.seq
+               LIMIT $10) AS act,
+             LATERAL (SELECT array_agg(p.slot) AS slots, array_agg(p.role) AS roles, array_agg(p.key_id) AS key_ids,
+                             array_agg(p.seg) AS segs, array_agg(p.j) AS js, array_agg(b.blob) AS blobs
+                        FROM (SELECT one.slot, one.role, one.key_id, one.seg, one.j FROM entry_person AS one
+                               WHERE one.ledger_id = $1 AND one.slice = act.slice AND one.seq = act.seq
+                               OFFSET 0) AS p
+                        LEFT JOIN LATERAL (SELECT one.blob FROM sealed AS one
+                                            WHERE one.ledger_id = $1 AND one.slice = act.slice AND one.seq = act.seq
+                                              AND one.slot = p.slot LIMIT 1) AS b ON true
+                       WHERE p.key_id = $2 OR p.role IN ('actor', 'recipient')) AS slot
+  ) AS page ON true
+ WHERE h.ledger_id = $1
+ ORDER BY page.number
+
 -- name: service_acts
 -- A service stands in clear in the leaf, not in the links: the log is read through.
 SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
