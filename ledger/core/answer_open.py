@@ -6,10 +6,12 @@ changed or does not open, each raises BadAnswer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from accountability_ledger.moment import written
 from ledger.core import base64url, disclosure, leaf, seal
 from ledger.core.batch import topic_id_text
 from ledger.core.errors import BadAnswer
@@ -47,8 +49,7 @@ class SealedMissing(BadAnswer):
     code = "sealed-missing"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(msgspec.Struct, frozen=True):
     """A row of `entry`: the leaf's bytes, the columns that are copies of its public fields, and what the leaf after it
     says of it: `next_prev`, base64url of a leaf hash, or None where none follows.
     """
@@ -65,8 +66,7 @@ class StoredEntry:
     next_prev: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LivingSlot:
+class LivingSlot(msgspec.Struct, frozen=True):
     """A slot whose person has a key: the link's place in the person's chain of tags, and the blob where it was read."""
 
     slot: int
@@ -77,8 +77,7 @@ class LivingSlot:
     blob: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedEntry:
+class OpenedEntry(msgspec.Struct, frozen=True):
     """An entry with what its living slots disclose. `event` is the leaf's, disclosed values in their places;
     `identities` the persons by slot; `roles` the role of every slot, also of those that stay sealed.
     """
@@ -111,7 +110,7 @@ def read_leaf(stored: StoredEntry, origin: str) -> dict[str, Any]:
         same = (
             found["v"] == leaf.VERSION
             and (found["ledger"], found["seq"], event["type"]) == (origin, stored.seq, stored.type)
-            and leaf.decode_clock(found["appended"]) == stored.appended
+            and found["appended"] == written(stored.appended)
             and datetime.fromisoformat(event["time"]) == stored.time
             and (via.get("topic_id"), via.get("partition"), via.get("offset"), via.get("received"))
             == (

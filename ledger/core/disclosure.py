@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 SALT_BYTES = 16
 UNREGISTERED = "unregistered"
+_DECODER = msgspec.json.Decoder(tuple[str, str, Any])
 _RESERVED = ("_sd", "...")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
@@ -30,8 +30,7 @@ class DisclosureMismatch(BadAnswer):
     code = "disclosure-mismatch"
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosed:
+class Disclosed(msgspec.Struct, frozen=True):
     """One opened disclosure: the salt as base64url text, the dotted path in `event` (or `who.<i>`), the value."""
 
     salt: str
@@ -67,13 +66,14 @@ def disclose_all(names: Iterable[str], values: Sequence[Any], random: RandomByte
 def parse(disclosure: str) -> Disclosed:
     """Reads one disclosure's text; raises DisclosureMismatch where it is not one."""
     try:
-        parts = msgspec.json.decode(base64url.decode(disclosure))
+        salt, name, value = _DECODER.decode(base64url.decode(disclosure))
     except Exception as error:
-        raise DisclosureMismatch("A disclosure is not base64url of a JSON array.") from error
-    match parts:
-        case [str(salt), str(name), value] if _is_path(name) and not _holds_reserved(value):
-            return Disclosed(salt, name, value)
-    raise DisclosureMismatch("A disclosure is not [salt, name, value], or uses a reserved name.")
+        raise DisclosureMismatch(
+            "A disclosure is not base64url of the JSON array [salt, name, value]."
+        ) from error
+    if not _is_path(name) or _holds_reserved(value):
+        raise DisclosureMismatch("A disclosure uses a reserved name.")
+    return Disclosed(salt, name, value)
 
 
 def open_event(leaf: Mapping[str, Any], disclosures: Iterable[str]) -> tuple[dict[str, Any], dict[int, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec.structs import replace
 
 from accountability_ledger.accept import accept
 from accountability_ledger.moment import of_microseconds
@@ -147,7 +148,7 @@ def test_what_does_not_fit_is_refused_by_name(log: Log) -> None:
         ([replace(subject, role="actor")], ChangedLink),
         ([replace(subject, slot=1)], ChangedLink),
         ([replace(subject, slot=9)], ChangedLink),
-        ([replace(subject, key=replace(subject.key, identifier=BEN))], ChangedLink),
+        ([replace(subject, key=dataclasses.replace(subject.key, identifier=BEN))], ChangedLink),
     ):
         with pytest.raises(error) as refused:
             open_entry(stored, slots, ORIGIN)
