@@ -14,7 +14,7 @@ import msgspec
 from ledger.core import leaf as leaf_format
 from ledger.core.entry import PreparedEntry  # noqa: TC001 -- a struct's field
 from ledger.core.merkle import leaf_hash
-from ledger.core.tag import tag
+from ledger.core.tag import Tagger
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +73,10 @@ class Chain:
     batch beforehand; it is changed in place, so whoever aborts the transaction must forget it.
     """
 
-    def __init__(self, origin: str, head: Head, counters: dict[bytes, tuple[int, int]]) -> None:
+    def __init__(
+        self, origin: str, head: Head, counters: dict[bytes, tuple[int, int]], tagger: Tagger | None = None
+    ) -> None:
+        self._tag = (tagger or Tagger()).tag
         self._ledger = origin.encode()
         self._counters = counters
         self._frontier = head.frontier.copy()
@@ -113,7 +116,7 @@ class Chain:
                 raise VariantMissing
             j = last[1] + 1 if last and last[0] == seg else 1
             self._counters[slot.key_id] = (seg, j)
-            who.append(leaf_format.complete_slot(sealed.head, tag(slot.tag_key, seg, j)))
+            who.append(leaf_format.complete_slot(sealed.head, self._tag(slot.tag_key, seg, j)))
             slots.append(LinkedSlot(index, slot.role, slot.key_id, j, sealed.blob))
         leaf = leaf_format.splice(
             appended=self._clock_text(appended),

@@ -21,6 +21,7 @@ from ledger.core.chain import Chain, Head, LinkedEntry, VariantMissing
 from ledger.core.errors import InternalFault, InvariantBroken, LedgerError, Unreachable
 from ledger.core.merkle import Frontier
 from ledger.core.protocol import Protocol
+from ledger.core.tag import Tagger
 from ledger.storage.copying import copy, copy_as_made
 from ledger.storage.database import TRANSIENT, Role, connect
 from ledger.storage.inserting import insert_own
@@ -96,6 +97,7 @@ class Appender:
         self._connection: asyncpg.Connection | None = None
         self._memory: Memory | None = None
         self._clock: tuple[datetime, float] | None = None
+        self._tagger = Tagger()
         self._turn = asyncio.Lock()
 
     async def append(self, batch: Batch, *, patience: float | None = None) -> Appended:
@@ -306,7 +308,7 @@ class Appender:
             await connection.execute(_SQL.start_slice, ledger_id, slice_, locked["size"])
         now: datetime = locked["now"]
         appended = max(now, locked["appended"] or now)
-        chain = Chain(self._origin, _head(locked), memory.counters)
+        chain = Chain(self._origin, _head(locked), memory.counters, self._tagger)
         linked: list[LinkedEntry] = []
         if self._own_only:
             for entry, _ in self._entries(batch, linked, appended, jump):

@@ -7,7 +7,7 @@ import pytest
 from ledger.core import base64url
 from ledger.core.errors import BadInput
 from ledger.core.segment_index import segment_root
-from ledger.core.tag import derive_tag_key, tag
+from ledger.core.tag import Tagger, derive_tag_key, tag
 
 KEY = bytes(range(32))
 FIRST = "G0wz8J4FEpBHXLpvrBYpmSOBh3KBYP2ocQPzlB2Nr3o"
@@ -27,6 +27,13 @@ def test_the_published_root_of_their_segment() -> None:
 def test_segment_number_and_key_each_matter() -> None:
     found = {tag(key, seg, j) for key in (KEY, bytes(32)) for seg in (0, 1, 256) for j in (1, 2, 256)}
     assert len(found) == 18
+
+
+def test_a_tagger_makes_the_same_tags_though_it_forgets_keys() -> None:
+    tagger = Tagger(capacity=3)
+    for number in (1, 2, 1, 3, 4, 1, 5, 2, 2):
+        key = bytes([number]) * 32
+        assert tagger.tag(key, number, 7) == tag(key, number, 7)
 
 
 def test_a_tag_key_is_not_the_secret_nor_the_seal_key() -> None:
