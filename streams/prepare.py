@@ -131,10 +131,8 @@ class Preparer:
 
     def appended(self, batch: Batch) -> None:
         """Tells that a batch is in the ledger: its events are found there from now on, its keys are introduced."""
-        for item in batch.items:
-            if item.seen:
-                self._in_flight.discard(item.seen.identity)
-            self._introduced.update(slot.key_id for slot in item.entry.slots)
+        self._in_flight.difference_update([item.seen.identity for item in batch.items if item.seen])
+        self._introduced.update([slot.key_id for item in batch.items for slot in item.entry.slots])
         if len(self._introduced) > _INTRODUCED_LIMIT:
             self._introduced.clear()  # then both variants are prepared for a while
 
