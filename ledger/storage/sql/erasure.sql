@@ -3,11 +3,11 @@
 SELECT DISTINCT k.key_id AS one, other.key_id AS two, e.type, e.received, e.topic_id, e.partition, e."offset"
   FROM unnest($2::uuid[]) AS k (key_id),
        LATERAL (SELECT one.slice, one.seq, one.role FROM entry_person AS one
-                 WHERE one.ledger_id = $1 AND one.key_id = k.key_id OFFSET 0) AS p,
+                 WHERE one.ledger_id = $1 AND one.key_id = k.key_id ORDER BY one.seg, one.j OFFSET 0) AS p,
        LATERAL (SELECT one.type, one.received, one.topic_id, one.partition, one."offset" FROM entry AS one
-                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e,
+                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq >= p.seq AND one.seq <= p.seq ORDER BY one.seq LIMIT 1) AS e,
        LATERAL (SELECT one.key_id, one.role FROM entry_person AS one
-                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq OFFSET 0) AS other
+                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq >= p.seq AND one.seq <= p.seq ORDER BY one.seq OFFSET 0) AS other
  WHERE p.role = 'subject' AND e.type = ANY($3) AND ($4::bigint IS NULL OR e.received <= $4)
    AND other.role = 'subject' AND other.key_id <> k.key_id
  ORDER BY e.received, e.topic_id, e.partition, e."offset"

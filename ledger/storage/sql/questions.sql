@@ -1,5 +1,6 @@
--- Whatever the planner believes of a slice that it has no statistics of yet, each row is looked up by its key: LATERAL
--- with OFFSET 0 or LIMIT 1 leaves it no other index, and no other order of joining.
+-- Whatever the planner believes of a slice that was empty when it planned, or has no statistics yet, each row is looked
+-- up by its key. LATERAL with OFFSET 0 or LIMIT 1 fixes the order of joining. Of a place the seq is a range that holds one
+-- number, and the order is asked for: only the index that has it comes without a sort; with `=` any index would do.
 --
 -- `next_prev` is what the leaf after an entry says of it (its `"prev":"` in bytes); null for the last. That leaf mostly
 -- lies in the same slice, else it is looked for in all.
@@ -11,18 +12,18 @@ SELECT size, root, frontier, prev FROM head WHERE ledger_id = $1
 -- The links in the order of the answer; each entry is looked up by its key, so that a page costs what it shows.
 SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
        coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1),
                 (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                  WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
+                  WHERE n.ledger_id = $1 AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1)) AS next_prev
   FROM (SELECT DISTINCT link.slice, link.seq, link."time"
           FROM unnest($2::uuid[]) AS k (key_id),
                LATERAL (SELECT one.slice, one.seq, one."time", one.role FROM entry_person AS one
-                         WHERE one.ledger_id = $1 AND one.key_id = k.key_id OFFSET 0) AS link
+                         WHERE one.ledger_id = $1 AND one.key_id = k.key_id ORDER BY one.seg, one.j OFFSET 0) AS link
          WHERE link.role = ANY($3) AND link.seq < $4
            AND link."time" >= $5 AND ($6::timestamptz IS NULL OR link."time" < $6) AND (link."time", link.seq) > ($7, $8)
          ORDER BY "time", seq) AS p,
        LATERAL (SELECT * FROM entry AS one
-                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
+                 WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq >= p.seq AND one.seq <= p.seq ORDER BY one.seq LIMIT 1) AS e
  WHERE ($9::text[] IS NULL OR e.type = ANY($9))
    AND CASE WHEN e.received IS NULL THEN e.appended <= $10 ELSE e.received <= $11 END
  ORDER BY p."time", p.seq
@@ -36,9 +37,9 @@ SELECT h.size, h.root, h.prev AS last_hash,
        CASE WHEN coalesce(page.number, 1) = 1 THEN EXISTS (
            SELECT 1
              FROM (SELECT one.slice, one.seq, one.role FROM entry_person AS one
-                    WHERE one.ledger_id = $1 AND one.key_id = $2 OFFSET 0) AS p,
+                    WHERE one.ledger_id = $1 AND one.key_id = $2 ORDER BY one.seg, one.j OFFSET 0) AS p,
                   LATERAL (SELECT one.type FROM entry AS one
-                            WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
+                            WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq >= p.seq AND one.seq <= p.seq ORDER BY one.seq LIMIT 1) AS e
             WHERE p.role = 'subject' AND e.type = ANY($3)) END AS joined,
        page.*
   FROM head AS h
@@ -46,17 +47,17 @@ SELECT h.size, h.root, h.prev AS last_hash,
       SELECT row_number() OVER (ORDER BY act."time", act.seq) AS number, act.*, slot.*
         FROM (SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
                      coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                                WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                                WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1),
                               (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                                WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
+                                WHERE n.ledger_id = $1 AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1)) AS next_prev
                 FROM (SELECT DISTINCT link.slice, link.seq, link."time"
                         FROM (SELECT one.slice, one.seq, one."time", one.role FROM entry_person AS one
-                               WHERE one.ledger_id = $1 AND one.key_id = $2 OFFSET 0) AS link
+                               WHERE one.ledger_id = $1 AND one.key_id = $2 ORDER BY one.seg, one.j OFFSET 0) AS link
                        WHERE link.role = ANY($4) AND link.seq < h.size
                          AND link."time" >= $5 AND ($6::timestamptz IS NULL OR link."time" < $6)
                        ORDER BY "time", seq) AS p,
                      LATERAL (SELECT * FROM entry AS one
-                               WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq = p.seq LIMIT 1) AS e
+                               WHERE one.ledger_id = $1 AND one.slice = p.slice AND one.seq >= p.seq AND one.seq <= p.seq ORDER BY one.seq LIMIT 1) AS e
                WHERE e.type = ANY($7)
                  AND CASE WHEN e.received IS NULL THEN e.appended <= $8 ELSE e.received <= $9 END
                ORDER BY p."time", p.seq
@@ -64,8 +65,7 @@ SELECT h.size, h.root, h.prev AS last_hash,
              LATERAL (SELECT array_agg(p.slot) AS slots, array_agg(p.role) AS roles, array_agg(p.key_id) AS key_ids,
                              array_agg(p.seg) AS segs, array_agg(p.j) AS js, array_agg(b.blob) AS blobs
                         FROM (SELECT one.slot, one.role, one.key_id, one.seg, one.j FROM entry_person AS one
-                               WHERE one.ledger_id = $1 AND one.slice = act.slice AND one.seq = act.seq
-                               OFFSET 0) AS p
+                               WHERE one.ledger_id = $1 AND one.slice = act.slice AND one.seq >= act.seq AND one.seq <= act.seq ORDER BY one.seq OFFSET 0) AS p
                         LEFT JOIN LATERAL (SELECT one.blob FROM sealed AS one
                                             WHERE one.ledger_id = $1 AND one.slice = act.slice AND one.seq = act.seq
                                               AND one.slot = p.slot LIMIT 1) AS b ON true
@@ -78,9 +78,9 @@ SELECT h.size, h.root, h.prev AS last_hash,
 -- A service stands in clear in the leaf, not in the links: the log is read through.
 SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
        coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1),
                 (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                  WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
+                  WHERE n.ledger_id = $1 AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1)) AS next_prev
   FROM entry AS e
  WHERE e.ledger_id = $1 AND position($2::bytea IN e.leaf) > 0 AND e.seq < $3
    AND e."time" >= $4 AND ($5::timestamptz IS NULL OR e."time" < $5) AND (e."time", e.seq) > ($6, $7)
@@ -93,7 +93,7 @@ SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e.
 SELECT want.seq, p.slot, p.role, p.key_id, p.seg, p.j, s.blob
   FROM unnest($2::integer[], $3::bigint[]) AS want (slice, seq)
  CROSS JOIN LATERAL (SELECT one.slot, one.role, one.key_id, one.seg, one.j FROM entry_person AS one
-                      WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq OFFSET 0) AS p
+                      WHERE one.ledger_id = $1 AND one.slice = want.slice AND one.seq >= want.seq AND one.seq <= want.seq ORDER BY one.seq OFFSET 0) AS p
   LEFT JOIN LATERAL (SELECT one.blob FROM sealed AS one
                       WHERE $5::boolean AND one.ledger_id = $1 AND one.slice = want.slice AND one.seq = want.seq
                         AND one.slot = p.slot LIMIT 1) AS s ON true
@@ -109,9 +109,9 @@ SELECT s.seq, s.slot, s.blob
 -- name: entries
 SELECT e.slice, e.seq, e.appended, e."time", e.type, e.topic_id, e.partition, e."offset", e.received, e.leaf,
        coalesce((SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq = e.seq + 1),
+                  WHERE n.ledger_id = $1 AND n.slice = e.slice AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1),
                 (SELECT substring(n.leaf FROM position('\x2270726576223a22'::bytea IN n.leaf) + 8 FOR 43) FROM entry AS n
-                  WHERE n.ledger_id = $1 AND n.seq = e.seq + 1)) AS next_prev
+                  WHERE n.ledger_id = $1 AND n.seq > e.seq AND n.seq < e.seq + 2 ORDER BY n.seq LIMIT 1)) AS next_prev
   FROM entry AS e
  WHERE e.ledger_id = $1 AND e.seq >= $2 AND e.seq < $3 AND ($4::text IS NULL OR e.type = $4)
  ORDER BY e.seq
