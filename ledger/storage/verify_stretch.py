@@ -121,7 +121,8 @@ async def beside(judging: Coroutine[Any, Any, _T], streams: Sequence[Rows]) -> _
 class _Reader:
     def __init__(self, task: Task, connections: Sequence[asyncpg.Connection]) -> None:
         self._task = task
-        self._main, entries, blobs, links = connections
+        self._main, *self._streaming = connections
+        entries, blobs, links = self._streaming
         self._parts = [
             {
                 "ledger_id": task.ledger_id,
@@ -141,6 +142,10 @@ class _Reader:
 
     async def look_elsewhere(self) -> None:
         """Each row stands in the slice in which its seq belongs; what stands elsewhere would not be read."""
+        for (
+            connection
+        ) in self._streaming:  # the keys' order is the wanted one: to sort would be to write to disk
+            await connection.execute("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
         for part in self._parts:
             sure(not await self._main.fetchval(_SQL.elsewhere.format(**part)))
 

@@ -4,21 +4,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from ledger.core import leaf as leaf_format
 from ledger.core import own
 from ledger.core.chain import SEGMENT_LEAVES
 from ledger.core.verifier import screen as screens
-from ledger.core.verifier.leaf_form import are_hashes, hash_texts
+from ledger.core.verifier.block import ROLES, microseconds
+from ledger.core.verifier.leaf_form import LeafForm, are_hashes, hash_texts
 from ledger.core.verifier.read_leaf import hash_text
-from ledger.core.verifier.stretch import DAY, Doubt, Joiner, Run, Stretch, partial_nodes
-from tests.unit.verifier_edits import LARGE, log_of
+from ledger.core.verifier.stretch import DAY, Doubt, Joiner, Run, Stretch, partial_nodes, topics_of
+from tests.unit.verifier_edits import LARGE, SMALL, log_of
 from tests.unit.verifier_logs import ORIGIN, LogWriter
-from tests.unit.verifier_screen import stretches_of
+from tests.unit.verifier_screen import block_of, stretches_of
 
 if TYPE_CHECKING:
     from tests.unit.verifier_logs import StoredLog
@@ -143,6 +145,92 @@ def test_a_stretch_left_out_is_in_doubt(log: StoredLog, parts: list[Stretch], go
     del parts[gone]
     with pytest.raises(Doubt):
         joined(log, parts)
+
+
+@pytest.mark.parametrize("left", [0, 1, 255])
+def test_a_block_without_all_its_entries_is_in_doubt(log: StoredLog, left: int) -> None:
+    screen = screens.Screen(0, [], origin=ORIGIN, topics=topics_of(log.intake), roots={})
+    block = block_of(log, 0, 256)
+    with pytest.raises(Doubt):
+        screen.block(block._replace(entries=block.entries[:left]))
+
+
+SOURCE, TIME = b'"source":"app",', b'"time":"2026-01-01T09:00:00.5Z"'
+
+
+def fits(time: bytes, moment: datetime, source: bytes = SOURCE) -> bool:
+    """Whether a leaf in which `source` and `time` stand in the places of SOURCE and TIME, beside a column of this moment,
+    is found right.
+    """
+    log = log_of(SMALL)
+    entries = block_of(log, 0, 64).entries
+    seq = next(entry[0] for entry in entries if TIME in entry[8] and b'"n":' not in entry[8])
+    parsed = leaf_format.parse(entries[seq][8])
+    form = LeafForm(ORIGIN, topics_of(log.intake))
+    roles = bytes(ROLES.index(slot["r"]) for slot in parsed["who"])
+    digests = tuple(slot["s"].encode() for slot in parsed["who"])
+    leaf = entries[seq][8].replace(SOURCE + TIME, source + time)
+    entry = (*entries[seq][:2], microseconds(moment), *entries[seq][3:8], leaf)
+    return form.fits(entry, parsed["prev"].encode(), parsed["seg"], roles, digests) == () and form.settle()
+
+
+@pytest.mark.parametrize("seconds", ["00", "59"])
+@pytest.mark.parametrize("fraction", ["", ".5", ".050", ".999", ".000", ".123456"])
+def test_times_of_any_precision(seconds: str, fraction: str) -> None:
+    text = f"2026-02-28T23:59:{seconds}{fraction}Z"
+    moment = datetime.fromisoformat(text)
+    time = b'"time":"%b"' % text.encode()
+    assert fits(time, moment)
+    for away in (
+        timedelta(microseconds=1),
+        timedelta(milliseconds=1),
+        timedelta(hours=1),
+        timedelta(days=-1),
+    ):
+        assert not fits(time, moment + away)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        b'"time":"2026-01-01T09:00:00.50Z "',
+        b'"time":"2026-01-01T09:00:00.5 0Z"',
+        b'"time":"2026-01-01 09:00:00.500Z"',
+        b'"time":"2026-01-01T09:00:00.500z"',
+        b'"time":"2026-01-01T08:60:00.500Z"',
+        b'"time":"2026-01-01T08:59:60.500Z"',
+        b'"time":"2026-01-01T24:00:00.500Z"',
+        b'"time":"2026-01-01T09:00:00.5000000Z"',
+        b'"time":"2026-01-01T09:00:00,500Z"',
+        b'"time": "2026-01-01T09:00:00.500Z"',
+        b'"tine":"2026-01-01T09:00:00.500Z"',
+        b'"time":"\n,"source":"app","time":"2026-01-01T09:00:00.500Z"',
+        b'"time":"","time":"2026-01-01T09:00:00.500Z"',
+        b'"time":"\\"2026-01-01T09:00:00.500Z"',
+    ],
+)
+def test_what_is_not_a_time_of_an_event(time: bytes) -> None:
+    assert not fits(time, datetime(2026, 1, 1, 9, microsecond=500_000, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("source", "right"),
+    [
+        (SOURCE, True),
+        (b'"recordedtime":"","source":"app",', True),
+        (b'"dataschema":"a","id":"b","recordedtime":"c","sequence":"1","source":"app",', True),
+        (b'"sequence":"1","recordedtime":"c","source":"app",', False),
+        (b'"source":"a\tp",', False),
+        (b'"source":"a\np",', False),
+        (b'"source":"app","source":"app",', False),
+        (b'"source":"app",\n"source":"app",', False),
+        (b"", False),
+    ],
+)
+def test_what_stands_before_a_time(source: bytes, right: bool) -> None:
+    moment = datetime(2026, 1, 1, 9, microsecond=500_000, tzinfo=UTC)
+    for time in (TIME, TIME.replace(b".5Z", b".500Z")):
+        assert fits(time, moment, source) is right
 
 
 def test_clock_that_moves_between_stretches_where_no_batch_ends(log: StoredLog, parts: list[Stretch]) -> None:

@@ -23,7 +23,7 @@ from ledger.core.verifier.block import EPOCH, ROLES, microseconds
 from ledger.core.verifier.read_leaf import OWN_PREFIX, decode_any, encode, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from ledger.core.verifier.block import Entry
 
@@ -35,21 +35,20 @@ _LAST_DIGITS = b"AEIMQUYcgkosw048"  # of 43 the last digit holds four bits, the 
 _SEALED = b'{"_sd":["'
 _BETWEEN = b'","'
 _SEALED_END = b'"],"_sd_alg":"sha-256"'
-_SECONDS = {b"%02d" % second: second * 10**6 for second in range(60)}
+_SECONDS = {b"%02d:%02d" % divmod(each, 60): each * 10**6 for each in range(3600)}  # of an hour
+_MILLISECONDS = {b".%03dZ" % each: each * 1000 for each in range(1000)}
 _NEVER = 1 << 80  # added to a moment gives none that a column can hold
 _SCALES = tuple(10 ** (6 - digits) for digits in range(7))
 _PLAIN_TEXT = rb'"[ !#-\[\]-~]*"'  # ASCII without escapes
-# What stands between the data and the type of an event; the groups are the time's minute, second and fraction.
-_TIME = rb',"source":%b,"time":"(.{17})(..)(?:\.([0-9]{1,6}))?Z' % _PLAIN_TEXT
-_CONTEXT = re.compile(rb'(?:,"recordedtime":%b)?' % _PLAIN_TEXT + _TIME).fullmatch
-_RARE_CONTEXT = re.compile(
-    b"".join(
-        rb'(?:,"%b":%b)?' % (name, _PLAIN_TEXT)
-        for name in (b"dataschema", b"id", b"recordedtime", b"sequence")
-    )
-    + _TIME
-).fullmatch
-_MINUTE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:")
+# What stands between the data of an event and its time.
+_BEFORE_TIME = (
+    rb'(?:,"dataschema":%b)?(?:,"id":%b)?(?:,"recordedtime":%b)?(?:,"sequence":%b)?,"source":%b,"time":"'
+    % ((_PLAIN_TEXT,) * 5)
+)
+_CONTEXTS = re.compile(rb"(?>%b\n)*+" % _BEFORE_TIME).fullmatch
+# The groups are the hour, the seconds in it, and the fraction of one.
+_TIME = re.compile(rb"(.{14})(.{5})(?:\.([0-9]{1,6}))?Z").fullmatch
+_HOUR = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
 _INTRODUCED = re.compile(rb'\{("n":")?[^{}]*\}')
 _MOST_KEPT = 20_000  # of each kind of thing that is remembered, so that memory stays flat
 _LONGEST_KEPT = 2048
@@ -102,71 +101,79 @@ def _text(value: str) -> bytes:
 
 
 class LeafForm:
-    """The forms of one log's leaves. `topics` are the names of the topics by Kafka's id."""
+    """The forms of one log's leaves. `topics` are the names of the topics by Kafka's id; leaves of the types `formless`
+    have none.
+    """
 
-    def __init__(self, origin: str, topics: Mapping[bytes, str]) -> None:
+    def __init__(self, origin: str, topics: Mapping[bytes, str], formless: Collection[bytes] = ()) -> None:
         self._origin = _text(origin)
+        self._formless = formless
         self._topics = {
             topic_id: (_text(topic), base64url.encode_bytes(topic_id)) for topic_id, topic in topics.items()
         }
         self._forms: dict[tuple[bytes, bytes | None, bytes], _Known] = {}
         self._introducing: dict[tuple[bytes, bytes | None, bytes, tuple[int, ...]], _Form] = {}
         self._head = (-1, b"")
-        self._minutes: dict[bytes, int] = {}
+        self._hours: dict[bytes, int] = {}
         self._wholes: dict[bytes, bool] = {}
         self._rests: dict[bytes, bool] = {}
         self._claimed: list[bytes] = []
         self._listed: list[bytes] = []
-        self.introduced: tuple[int, ...] = ()
+        self._contexts: list[bytes] = []
 
-    def fits(self, entry: Entry, prev: bytes, seg: int, roles: bytes, digests: tuple[bytes, ...]) -> bool:
-        """Whether the leaf is what its row, the hash before it (`prev`, as text), its segment, and its slots' roles and
-        blobs' digests (as text) make of it. `introduced` then holds the slots that introduce a key.
+    def fits(
+        self, entry: Entry, prev: bytes, seg: int, roles: bytes, digests: tuple[bytes, ...]
+    ) -> tuple[int, ...] | None:
+        """The slots that introduce a key, if the leaf is what its row, the hash before it (`prev`, as text), its segment,
+        and its slots' roles and blobs' digests (as text) make of it, once `settle` agrees; None if it is not.
         """
         seq, appended, time, topic_id, partition, offset, received, kind, leaf = entry
-        size = len(leaf)
-        self.introduced = ()
         try:
             form, unpack, length = self._forms[kind, topic_id, roles]
         except KeyError:
             form, unpack, length = self._learn_form(kind, topic_id, roles)
+        size = len(leaf)
         if size < length:
-            return False
+            return None
         pieces = unpack(leaf, size - length)
         tail = form % (prev, seg, seq, offset, partition, received, *pieces)
         if leaf.endswith(tail):
+            if pieces[::2] != digests or not self._is_event(leaf, size - len(tail), appended, time):
+                return None
             self._claimed += pieces[1::2]
-            return pieces[::2] == digests and self._is_event(leaf, size - len(tail), appended, time)
-        numbers = (prev, seg, seq, offset, partition, received)
-        return self._introduces(entry, numbers, roles, digests)
+            return ()
+        return self._introduces(entry, (prev, seg, seq, offset, partition, received), roles, digests)
 
     def _introduces(
         self, entry: Entry, numbers: tuple[object, ...], roles: bytes, digests: tuple[bytes, ...]
-    ) -> bool:
+    ) -> tuple[int, ...] | None:
         """The same of a leaf in which slots introduce their keys, or of one that does not fit."""
         _, appended, time, topic_id, _, _, _, kind, leaf = entry
         slots = _INTRODUCED.findall(leaf, leaf.rfind(b'"who":['))
         introduced = tuple(slot for slot, first in enumerate(slots) if first)
         if not introduced:
-            return False
+            return None
         key = (kind, topic_id, roles, introduced)
         form = self._introducing.get(key) or _keep(self._introducing, key, self._make_form(*key))
         if len(leaf) < form.length:
-            return False
+            return None
         pieces = form.unpack(leaf, len(leaf) - form.length)
         tail = form.tail % (*numbers, *pieces)
         if not leaf.endswith(tail) or tuple(pieces[at] for at in form.sealed) != digests:
-            return False
+            return None
         self._claimed += [pieces[at] for at in form.others]
-        self.introduced = introduced
-        return self._is_event(leaf, len(leaf) - len(tail), appended, time)
+        return introduced if self._is_event(leaf, len(leaf) - len(tail), appended, time) else None
 
     def settle(self) -> bool:
-        """Whether all that stood at the places of hashes since the last time are hashes, and disclosure digests sorted
-        and distinct.
+        """Whether all that stood at the places of hashes since the last time are hashes, disclosure digests sorted and
+        distinct, and what stood between data and times is a canonical part of an event.
         """
         claimed, self._claimed = self._claimed, []
         listed, self._listed = self._listed, []
+        contexts, self._contexts = [*self._contexts, b""], []
+        joined = b"\n".join(contexts)
+        if joined.count(b"\n") != len(contexts) - 1 or not _CONTEXTS(joined):
+            return False
         if not are_hashes(claimed) or not are_hashes(listed, _BETWEEN):
             return False
         digests = _BETWEEN.join(listed).split(_BETWEEN)
@@ -192,7 +199,7 @@ class LeafForm:
         except UnicodeDecodeError:
             return _NO_FORM
         known = all(role < len(ROLES) for role in roles)
-        if topic is None or not known or type_name.startswith(OWN_PREFIX):
+        if topic is None or not known or kind in self._formless or type_name.startswith(OWN_PREFIX):
             return _NO_FORM
         names = [ROLES[role] for role in roles]
         if not in_order(names) or any(slot >= len(roles) for slot in introduced):
@@ -228,18 +235,17 @@ class LeafForm:
         if appended != self._head[0]:
             self._head = (appended, _clock_head(appended))
         head = self._head[1]
-        at = leaf.rfind(b'},"', 0, end) + 1
-        found = _CONTEXT(leaf, at, end) or _RARE_CONTEXT(leaf, at, end)
-        if found is None:
-            return False
-        minute, second, fraction = found.groups()
-        if minute not in self._minutes and not self._learn_minute(minute):
-            return False
-        moment = self._minutes[minute] + _SECONDS.get(second, _NEVER)
-        if fraction is not None:
-            moment += int(fraction) * _SCALES[len(fraction)]
-        if moment != time:
-            return False
+        # Most times have milliseconds.
+        begin = end - 24
+        moment = self._hours.get(leaf[begin : end - 10], _NEVER) + _SECONDS.get(
+            leaf[end - 10 : end - 5], _NEVER
+        )
+        if moment + _MILLISECONDS.get(leaf[end - 5 : end], _NEVER) != time:
+            begin = leaf.rfind(b'"', 0, end) + 1
+            if self._moment(leaf[begin:end]) != time:
+                return False
+        at = leaf.rfind(b'},"', 0, begin) + 1
+        self._contexts.append(leaf[at:begin])
         if not leaf.startswith(head):
             whole = leaf[len(head) - len(_SEALED) : at]
             return leaf.startswith(head[: -len(_SEALED)]) and (
@@ -252,16 +258,22 @@ class LeafForm:
             return True
         return rest.startswith(b',"') and self._learn(self._rests, rest, b"{" + rest[1:])
 
-    def _learn_minute(self, minute: bytes) -> bool:
-        """Whether the minute exists; then it is known from now on."""
-        if not _MINUTE.fullmatch(minute):
-            return False
-        try:
-            moment = datetime.fromisoformat(minute.decode() + "00Z")
-        except ValueError:
-            return False
-        _keep(self._minutes, minute, microseconds(moment))
-        return True
+    def _moment(self, text: bytes) -> int | None:
+        """The moment of a time, None of a text that is none; its hour is known from now on."""
+        found = _TIME(text)
+        if found is None or found[2] not in _SECONDS:
+            return None
+        hour, seconds, fraction = found.groups()
+        known = self._hours.get(hour)
+        if known is None:
+            if not _HOUR.fullmatch(hour):
+                return None
+            try:
+                known = microseconds(datetime.fromisoformat(hour.decode() + "00:00Z"))
+            except ValueError:
+                return None
+            _keep(self._hours, hour, known)
+        return known + _SECONDS[seconds] + (0 if fraction is None else int(fraction) * _SCALES[len(fraction)])
 
     @staticmethod
     def _learn(kept: dict[bytes, bool], part: bytes, text: bytes) -> bool:

@@ -41,7 +41,7 @@ from ledger.core.verifier.stretch import (
 from ledger.core.verifier.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ledger.core.verifier.block import Block, Entry
     from ledger.core.verifier.read_leaf import Leaf
@@ -72,8 +72,7 @@ class Screen:
     ) -> None:
         self._start = self._next = start
         self._origin, self._topics, self._roots = origin, topics, roots
-        self.form = LeafForm(origin, topics)
-        self.special = _REGISTERING
+        self.form = LeafForm(origin, topics, _REGISTERING)
         self.seg = -1
         self.before = 0  # the clock of the leaf before the next one
         self.prev: bytes | None = None if start else _FIRST_PREV
@@ -105,22 +104,24 @@ class Screen:
         each repeated one must be an earlier event from Kafka that was accepted, or a conflict.
         """
         entries, start = block.entries, block.start
-        sure(start == self._next < block.end)
-        sure([entry[0] for entry in entries] == list(range(start, block.end)))
-        sure(max(len(entry[8]) for entry in entries) <= MAX_LEAF_BYTES)
-        hashes = [sha256(b"\0" + entry[8]).digest() for entry in entries]
-        self._climb(block, hashes)
-        walk(self, block, hash_texts(hashes))
+        sure(start == self._next < block.end and len(entries) == block.end - start)
+        seqs, clocks, times, topic_ids, partitions, offsets, received, _, leaves = zip(*entries, strict=True)
+        sure(seqs == tuple(range(start, block.end)))
+        sure(max(map(len, leaves)) <= MAX_LEAF_BYTES)
+        hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+        self._climb(block, hashes, clocks)
+        walk(self, block, hash_texts(hashes), times)
         sure(self.form.settle())
         self._check_registered(block)
-        self._cover_offsets(entries)
+        sure(all(0 <= each <= _MOST for each in received if each is not None))
+        self._cover_offsets(zip(topic_ids, partitions, strict=True), offsets)
         self._next = block.end
         covers, self._covers = self._covers, []
         return covers
 
     # Tree
 
-    def _climb(self, block: Block, hashes: list[bytes]) -> None:
+    def _climb(self, block: Block, hashes: list[bytes], clocks: Sequence[int]) -> None:
         """Hashes on to the tiles' roots, and compares these, each recorded root, and the clocks between them."""
         tiles = {(tile.level, tile.index): tile for tile in block.tiles}
         sure(not self._partial and len(tiles) == len(hashes) // WIDTH)
@@ -132,7 +133,7 @@ class Screen:
             self._climb_tile(
                 index,
                 hashes[at : at + WIDTH],
-                [entry[1] for entry in block.entries[at : at + WIDTH]],
+                clocks[at : at + WIDTH],
                 tiles.get((0, index)),
                 recorded[index],
             )
@@ -142,7 +143,7 @@ class Screen:
         self,
         index: int,
         hashes: list[bytes],
-        clocks: list[int],
+        clocks: Sequence[int],
         tile: TileRow | None,
         batches: Sequence[BatchRow],
     ) -> None:
@@ -174,14 +175,14 @@ class Screen:
             root = node_hash(left, root)
         return root
 
-    def _check_clocks(self, start: int, clocks: list[int], sizes: set[int]) -> None:
+    def _check_clocks(self, start: int, clocks: Sequence[int], sizes: set[int]) -> None:
         """One transaction has one clock: where it moves, on and never back, a batch begins."""
         if start > self._start:
-            clocks = [self._clock, *clocks]
+            clocks = (self._clock, *clocks)
             start -= 1
             sizes.add(self._batch)
         moved = [at for at, (a, b) in enumerate(pairwise(clocks), start + 1) if a != b]
-        sure(sizes.issuperset(moved) and (not moved or clocks == sorted(clocks)))
+        sure(sizes.issuperset(moved) and (not moved or clocks == tuple(sorted(clocks))))
         self._clock = clocks[-1]
         self._batch = max(self._batch, *sizes) if sizes else self._batch
 
@@ -317,13 +318,11 @@ class Screen:
         sure(self._topics.get(topic_id) == topic and 0 <= start < end)
         sure(self._covered.setdefault((topic_id, partition[1]), Intervals()).add(start, end))
 
-    def _cover_offsets(self, entries: Sequence[Entry]) -> None:
+    def _cover_offsets(self, partitions: Iterable[tuple[Any, Any]], offsets_: Iterable[Any]) -> None:
         """Within a partition the order of offsets is the order of the log."""
         found: dict[tuple[Any, Any], list[Any]] = defaultdict(list)
-        for _, _, _, topic_id, partition, offset, received, _, _ in entries:
-            found[topic_id, partition].append(offset)
-            if received is not None and not 0 <= received <= _MOST:
-                raise Doubt
+        for key, offset in zip(partitions, offsets_, strict=True):
+            found[key].append(offset)
         found.pop((None, None), None)
         for key, offsets in found.items():
             first, last = self._entries_of.get(key, (offsets[0], -1))
@@ -331,10 +330,9 @@ class Screen:
             self._entries_of[key] = (first, offsets[-1])
             covered = self._covered.setdefault(key, Intervals())
             sure(is_rising(offsets))
-            if offsets[-1] - offsets[0] == len(offsets) - 1:
-                sure(covered.add(offsets[0], offsets[-1] + 1))
-            else:
-                sure(all(covered.add(offset, offset + 1) for offset in offsets))
+            past = [at for at, (a, b) in enumerate(pairwise(offsets), 1) if b != a + 1]
+            for start, end in zip([0, *past], [*past, len(offsets)], strict=True):
+                sure(covered.add(offsets[start], offsets[end - 1] + 1))
 
     def _check_registered(self, block: Block) -> None:
         sure(sorted(self._registered) == sorted(map(tuple, block.registered)))

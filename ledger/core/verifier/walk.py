@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left
 from hashlib import sha256
-from itertools import accumulate, chain, pairwise, repeat
+from itertools import chain, repeat
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.core.verifier.leaf_form import hash_texts
 from ledger.core.verifier.stretch import sure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ledger.core.verifier.block import Block
     from ledger.core.verifier.screen import Screen
@@ -24,29 +25,28 @@ class Slots(NamedTuple):
     links: dict[int, tuple[int, int, int, int]]
 
 
-def walk(screen: Screen, block: Block, texts: list[bytes]) -> None:
-    """Compares each entry of a block with its columns, blobs and links; `texts` are the leaves' hashes. Raises Doubt."""
+def walk(screen: Screen, block: Block, texts: list[bytes], times: Sequence[int]) -> None:
+    """Compares each entry of a block with its columns, blobs and links; `texts` are the leaves' hashes, `times` their
+    times. Raises Doubt.
+    """
     entries, blobs, links = block.entries, block.blobs, block.links
-    form, special = screen.form, screen.special
+    fits = screen.form.fits
     segs, js, keys = links.seg, links.j, links.key_id
     roles = bytes(links.role)
     digests = tuple(hash_texts([sha256(blob).digest() for blob in blobs.blob]))
     of_links = _firsts(block, links.seq)
     of_blobs = of_links if blobs.seq == links.seq else _firsts(block, blobs.seq)
-    whole = _whole(block, of_blobs, of_links)
+    whole = _whole(block, times, of_blobs, of_links)
     counted = 0
-    seg, prev, before = screen.seg, screen.prev, screen.before
+    seg, prev, before, slotted = screen.seg, screen.prev, screen.before, -1
     spans = zip(entries, texts, whole, of_blobs, of_blobs[1:], of_links, of_links[1:], strict=False)
     for entry, text, is_whole, blob, past_blob, link, past_link in spans:
-        if (
-            is_whole
-            and prev is not None
-            and entry[7] not in special
-            and form.fits(entry, prev, seg, roles[link:past_link], digests[blob:past_blob])
-            and (not form.introduced or all(js[link + slot] == 1 for slot in form.introduced))
-        ):
+        introduced = None
+        if is_whole and prev is not None:
+            introduced = fits(entry, prev, seg, roles[link:past_link], digests[blob:past_blob])
+        if introduced is not None and (not introduced or all(js[link + slot] == 1 for slot in introduced)):
             if link != past_link:
-                screen.neutral = entry[0] + 1
+                slotted = entry[0]
         else:
             beside = Slots(
                 dict(zip(blobs.slot[blob:past_blob], digests[blob:past_blob], strict=True)),
@@ -56,6 +56,7 @@ def walk(screen: Screen, block: Block, texts: list[bytes]) -> None:
                 },
             )
             sure(len(beside.digests) == past_blob - blob and len(beside.links) == past_link - link)
+            screen.neutral = max(screen.neutral, slotted + 1)
             found = screen.read(entry, prev, beside)
             if found != seg:
                 _count(screen, segs, keys, js, (counted, link))
@@ -63,21 +64,19 @@ def walk(screen: Screen, block: Block, texts: list[bytes]) -> None:
                 counted, seg = link, found
         prev, before = text, entry[1]
     _count(screen, segs, keys, js, (counted, len(segs)))
-    screen.prev, screen.before = prev, before
+    screen.prev, screen.before, screen.neutral = prev, before, max(screen.neutral, slotted + 1)
 
 
 def _firsts(block: Block, seqs: list[int]) -> list[int]:
     """Where in a column of seqs the rows of each entry begin, and where the last one's end."""
-    counts = list(map(Counter(seqs).__getitem__, range(block.start, block.end)))
-    sure(seqs == list(chain.from_iterable(map(repeat, range(block.start, block.end), counts))))
-    return list(accumulate(counts, initial=0))
+    sure(seqs == sorted(seqs) and (not seqs or (block.start <= seqs[0] and seqs[-1] < block.end)))
+    return list(map(bisect_left, repeat(seqs), range(block.start, block.end + 1)))
 
 
-def _whole(block: Block, of_blobs: list[int], of_links: list[int]) -> Iterable[bool]:
+def _whole(block: Block, times: Sequence[int], of_blobs: list[int], of_links: list[int]) -> Iterable[bool]:
     """For each entry whether it has a blob and a link for each of its slots, from 0 on, the link with its time."""
     blobs, links = block.blobs, block.links
-    times = [entry[2] for entry in block.entries]
-    counts = [b - a for a, b in pairwise(of_links)]
+    counts = list(map(sub, of_links[1:], of_links))
     if (
         of_blobs == of_links
         and links.slot == blobs.slot == list(chain.from_iterable(map(range, counts)))
