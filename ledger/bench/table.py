@@ -54,13 +54,15 @@ def append_rows(result: Result) -> list[Row]:
 
 def other_rows(result: Result) -> list[Row]:
     """Latencies, verification, growth, size."""
+    alone = result.verify.leaves_and_tree_per_s
     found = [
         _visible(result.visible),
         _visible(result.visible_5000),
         (
             "verify",
             f"{result.verify.entries_per_s:,.0f} entries/s",
-            f"{result.verify.entries:,} entries in {result.verify.seconds:.1f} s",
+            f"{result.verify.entries:,} entries in {result.verify.seconds:.1f} s"
+            + (f"; leaves and tree alone {alone:,.0f}/s" if alone else ""),
         ),
         _asked(result.who_accessed),
         _grown(result.growth_short),

@@ -77,6 +77,7 @@ async def test_every_part_is_measured(made: Ground) -> None:
     assert result.growth.method == growth.QUARTERS
     assert len(result.growth.stretches) == 4
     assert result.verify.entries == result.growth.entries
+    assert result.verify.leaves_and_tree_per_s > 0
     assert result.who_accessed.persons == 5
     assert result.who_accessed.answered > 0
     assert result.who_accessed.entries >= result.verify.entries
