@@ -142,6 +142,15 @@ async def test_killed_process_fails_the_verification(
     world: World, monkeypatch: pytest.MonkeyPatch, started: list[asyncio.subprocess.Process]
 ) -> None:
     await world.append([*registering(), *persons(1200)])
+    start = asyncio.create_subprocess_exec
+
+    async def held(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        """It must not be done before it is killed."""
+        process = await start(*arguments, **options)
+        process.send_signal(signal.SIGSTOP)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", held)
 
     def kill(_done: int, _total: int | None) -> None:
         for process in started:
