@@ -317,13 +317,18 @@ async def _drive(soak: Soak) -> None:
     options, report = soak.options, soak.report
     first = await _within(60, soak.ground.run.lag)
     soak.note("started", lag=first)
-    report.capacity = options.rate / options.load if options.rate else await soak.measure()
-    rate = options.rate or report.capacity * options.load
+    if options.rate:
+        rate = options.rate
+    else:
+        report.capacity = await soak.measure()
+        rate = report.capacity * options.load
     seconds = options.minutes * 60
     share = min(1.0, (options.max_events - soak.producer.sent) / (rate * seconds))
     burst = _MINUTE if share >= 0.95 else max(_LEAST_BURST, _MINUTE * share)
     report.rate, report.burst = round(rate), round(burst, 1)
-    soak.note("load", rate=round(rate), burst_s=round(burst, 1), capacity=round(report.capacity))
+    soak.note(
+        "load", rate=round(rate), burst_s=round(burst, 1), capacity=report.capacity and round(report.capacity)
+    )
     until = time.monotonic() + seconds
     async with asyncio.TaskGroup() as both:
         both.create_task(soak.load(rate, burst, until))

@@ -18,7 +18,7 @@ class Report:
 
     options: dict[str, Any]
     draw: str
-    capacity: float = 0.0
+    capacity: float | None = None
     rate: int = 0
     burst: float = 0.0
     minutes: float = 0.0
@@ -58,7 +58,10 @@ def markdown(report: Report) -> str:
         ("outcome", "nothing lost, nothing doubled" if report.ok else "NOT as it should be"),
         ("under load with faults", f"{options['minutes']:g} minutes (all in all {report.minutes:g})"),
         ("seed", str(options["seed"])),
-        ("capacity, with the producer beside it", f"{report.capacity:,.0f} events/s"),
+        (
+            "capacity, with the producer beside it",
+            f"{report.capacity:,.0f} events/s" if report.capacity else "not measured: the rate was given",
+        ),
         ("load", f"{report.rate:,} events/s in bursts of {report.burst:g} s a minute"),
         ("events sent", f"{report.sent:,}"),
         ("acknowledged by Kafka", f"{oracle.get('acknowledged', 0):,}"),
