@@ -12,11 +12,13 @@ import enum
 import re
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.faults.tcp_proxy import Connection, End, Proxy
+
 if TYPE_CHECKING:
-    from asyncio import StreamReader, StreamWriter
+    from asyncio import StreamReader
 
 _SSL, _GSS, _CANCEL = 80877103, 80877104, 80877102
 _COMMIT = re.compile(r"\s*(?:COMMIT|END)\b", re.IGNORECASE)
@@ -51,7 +53,7 @@ class Strike:
         self.released.set()
 
 
-class PostgresProxy:
+class PostgresProxy(Proxy):
     """`async with PostgresProxy(url) as proxy:` gives `proxy.url`, the same database behind the proxy."""
 
     def __init__(self, url: str) -> None:
@@ -59,42 +61,28 @@ class PostgresProxy:
         parts = urlsplit(url)
         if not parts.hostname or not parts.port:
             raise ValueError("The proxy needs a database URL with a host and a port.")
+        super().__init__()
         self._upstream = parts.hostname, parts.port
         self._parts = parts
-        self._server: asyncio.Server | None = None
         self._strikes: list[Strike] = []
-        self._links: dict[_Link, asyncio.Task[None]] = {}
-        self.refusing = False
-        self.refused = asyncio.Event()  # someone came while it was refusing
         self.commits = 0
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
+    async def reach(self) -> End:
+        return await asyncio.open_connection(*self._upstream)
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-        await asyncio.gather(*self._links.values(), return_exceptions=True)
+    def connect(self, client: End, server: End) -> Connection:
+        return _Link(self, client, server)
 
     @property
     def url(self) -> str:
-        assert self._server is not None
-        port = self._server.sockets[0].getsockname()[1]
         login = self._parts.netloc.rpartition("@")[0]
-        return urlunsplit(self._parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
+        return urlunsplit(self._parts._replace(netloc=f"{login}@127.0.0.1:{self.port}"))
 
     def arm(self, fault: Fault, *, touching: str = "", nth: int = 1) -> Strike:
         """Strike once, at the `nth` matching COMMIT from now on."""
         strike = Strike(fault, re.compile(touching, re.IGNORECASE), nth)
         self._strikes.append(strike)
         return strike
-
-    def cut(self) -> None:
-        """Reset every connection that is open now."""
-        for link in list(self._links):
-            link.cut()
 
     def strike_for(self, statements: list[str]) -> Strike | None:
         """Called by a link at each COMMIT: the fault that is due, if one is."""
@@ -107,25 +95,6 @@ class PostgresProxy:
                     return strike
         return None
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        if self.refusing:
-            writer.transport.abort()
-            self.refused.set()
-            return
-        try:
-            upstream = await asyncio.open_connection(*self._upstream)
-        except OSError:
-            writer.transport.abort()
-            return
-        link = _Link(self, (reader, writer), upstream)
-        task = asyncio.current_task()
-        assert task is not None
-        self._links[link] = task
-        try:
-            await link.run()
-        finally:
-            del self._links[link]
-
 
 class _Link:
     """One client's connection: two directions, and the transaction that is open on it."""
@@ -133,8 +102,8 @@ class _Link:
     def __init__(
         self,
         proxy: PostgresProxy,
-        client: tuple[StreamReader, StreamWriter],
-        server: tuple[StreamReader, StreamWriter],
+        client: End,
+        server: End,
     ) -> None:
         self._proxy = proxy
         self._client, self._to_client = client

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from typing import TYPE_CHECKING, Self
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
@@ -24,24 +25,30 @@ class Way(enum.Enum):
     BACK = "from the server to the client"
 
 
-class TcpProxy:
-    """`async with TcpProxy(5432) as proxy:` listens on `proxy.port` and forwards.
+class Connection(Protocol):
+    """One client's connection through a proxy."""
 
-    `refusing` turns new clients away; `delay` (seconds) holds back every byte, each way; `stall` holds what goes one
-    way until `flow`, while connections stay up and new ones are accepted, as a broken route does; `cut` resets them.
+    async def run(self) -> None:
+        """Until either end closes; then both are closed."""
+
+    def cut(self) -> None:
+        """Resets it."""
+
+
+End = tuple["StreamReader", "StreamWriter"]
+"""What is read from, and written to, one side of a connection."""
+
+
+class Proxy(ABC):
+    """Listens on a port of its own and makes a connection to the server for each client; `refusing` turns new clients
+    away, `cut` resets those that are open. What passes, and how, is `connect`'s.
     """
 
-    def __init__(self, upstream: int | None = None) -> None:
-        """`upstream`: the server's port on 127.0.0.1; it may be set, and changed, later."""
-        self.upstream = upstream
+    def __init__(self) -> None:
         self.refusing = False
         self.refused = asyncio.Event()  # someone came while it was refusing
-        self.delay = 0.0
-        self.held = asyncio.Event()  # something was held back by a stall
-        self._flows = {way: asyncio.Event() for way in Way}
         self._server: asyncio.Server | None = None
-        self._links: dict[Link, asyncio.Task[None]] = {}
-        self.flow()
+        self._links: dict[Connection, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -50,7 +57,6 @@ class TcpProxy:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        self.flow()
         self.cut()
         await asyncio.gather(*self._links.values(), return_exceptions=True)
 
@@ -63,6 +69,60 @@ class TcpProxy:
         """Resets every connection that is open now."""
         for link in list(self._links):
             link.cut()
+
+    @abstractmethod
+    async def reach(self) -> End:
+        """A connection to the server; raises OSError."""
+
+    @abstractmethod
+    def connect(self, client: End, server: End) -> Connection:
+        """Joins a client to the server."""
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        if self.refusing:
+            writer.transport.abort()
+            self.refused.set()
+            return
+        try:
+            server = await self.reach()
+        except OSError:
+            writer.transport.abort()
+            return
+        link = self.connect((reader, writer), server)
+        task = asyncio.current_task()
+        assert task is not None
+        self._links[link] = task
+        try:
+            await link.run()
+        finally:
+            del self._links[link]
+
+
+class TcpProxy(Proxy):
+    """`async with TcpProxy(5432) as proxy:` listens on `proxy.port` and forwards.
+
+    `refusing` turns new clients away; `delay` (seconds) holds back every byte, each way; `stall` holds what goes one
+    way until `flow`, while connections stay up and new ones are accepted, as a broken route does; `cut` resets them.
+    """
+
+    def __init__(self, upstream: int | None = None) -> None:
+        """`upstream`: the server's port on 127.0.0.1; it may be set, and changed, later."""
+        super().__init__()
+        self.upstream = upstream
+        self.delay = 0.0
+        self.held = asyncio.Event()  # something was held back by a stall
+        self._flows = {way: asyncio.Event() for way in Way}
+        self.flow()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.flow()
+        await super().__aexit__()
+
+    async def reach(self) -> End:
+        return await asyncio.open_connection("127.0.0.1", self.upstream)
+
+    def connect(self, client: End, server: End) -> Connection:
+        return Link(self, client, server)
 
     def stall(self, *ways: Way) -> None:
         for way in ways or Way:
@@ -88,25 +148,6 @@ class TcpProxy:
         """Called with each chunk before it is forwarded; False drops it. For those who know a protocol."""
         return True
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        if self.refusing:
-            writer.transport.abort()
-            self.refused.set()
-            return
-        try:
-            server = await asyncio.open_connection("127.0.0.1", self.upstream)
-        except OSError:
-            writer.transport.abort()
-            return
-        link = Link(self, (reader, writer), server)
-        task = asyncio.current_task()
-        assert task is not None
-        self._links[link] = task
-        try:
-            await link.run()
-        finally:
-            del self._links[link]
-
 
 class Link:
     """One client's connection."""
@@ -114,8 +155,8 @@ class Link:
     def __init__(
         self,
         proxy: TcpProxy,
-        client: tuple[StreamReader, StreamWriter],
-        server: tuple[StreamReader, StreamWriter],
+        client: End,
+        server: End,
     ) -> None:
         self._proxy = proxy
         self._ends = {Way.OUT: (client[0], server[1]), Way.BACK: (server[0], client[1])}
