@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Gauge
 
 from ledger.core.errors import LedgerError
+from streams.hint import Hint
 from streams.kafka import aiokafka_options
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _HINTED = Gauge("ledger_hinted_size", "Leaves in the log, as the last hint on ledger.appended says")
 _SLICE_SECONDS = 30.0
-
-
-class _Hint(msgspec.Struct, frozen=True):
-    ledger: str
-    size: int
 
 
 def make_app(parts: Parts) -> Any:
@@ -53,7 +49,7 @@ def make_app(parts: Parts) -> Any:
     async def follow(stream: Any) -> None:
         async for value in stream:
             try:
-                hint = msgspec.json.decode(value, type=_Hint)
+                hint = msgspec.json.decode(value, type=Hint)
             except msgspec.MsgspecError:
                 _log.warning("follow.hint_not_understood")
                 continue

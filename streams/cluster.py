@@ -21,6 +21,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
+from streams.hint import Hint
 from streams.kafka import librdkafka_options
 from streams.topics import KafkaUnreachable
 
@@ -64,16 +65,11 @@ class TopicState:
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class TakenHint:
     """What a worker said on `ledger.appended`, and when the broker took it (Unix seconds, by the broker's clock)."""
 
     size: int
     taken: float
-
-
-class _Hint(msgspec.Struct, frozen=True):
-    ledger: str
-    size: int
 
 
 class Cluster:
@@ -172,13 +168,13 @@ class Cluster:
             found[name] = topics & {each.topic for each in committed}
         return {name: named for name, named in found.items() if named}
 
-    async def hints(self, topic: str, ledger: str) -> tuple[Hint, ...]:
+    async def hints(self, topic: str, ledger: str) -> tuple[TakenHint, ...]:
         """The last hints of a ledger's workers, oldest first: at most 20, fewer where others share the topic. Those
         whose time stamp is not the broker's are left out.
         """
         return await _asked(lambda: self._hints(topic, ledger))
 
-    def _hints(self, topic: str, ledger: str) -> tuple[Hint, ...]:
+    def _hints(self, topic: str, ledger: str) -> tuple[TakenHint, ...]:
         consumer = Consumer(
             {
                 **self._options,
@@ -202,11 +198,11 @@ class Cluster:
             if message.error() is not None or kind != TIMESTAMP_LOG_APPEND_TIME:
                 continue
             try:
-                hint = msgspec.json.decode(message.value() or b"", type=_Hint)
+                hint = msgspec.json.decode(message.value() or b"", type=Hint)
             except msgspec.MsgspecError:
                 continue
             if hint.ledger == ledger:
-                found.append(Hint(hint.size, milliseconds / 1000))
+                found.append(TakenHint(hint.size, milliseconds / 1000))
         return tuple(found)
 
 

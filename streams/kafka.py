@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from ledger.settings import Settings
 
 
-STOP_SECONDS = 5.0
-
-
 def aiokafka_options(settings: Settings, bootstrap: str) -> dict[str, Any]:
     """Connection options of an aiokafka client."""
     options: dict[str, Any] = {

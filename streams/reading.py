@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,15 +21,13 @@ from ledger.storage.append import DataRefused, PrepareAgain
 from streams.abreast import first_to_end
 from streams.carried import observe
 from streams.fetch import Fetcher, Recreated
-from streams.kafka import STOP_SECONDS, started_producer
 from streams.metrics import BISECTED, DEAD_LETTERS
 from streams.prepare import Preparer, skipped
+from streams.producer import KeptProducer
 from streams.record import Fetched, Hole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from aiokafka import AIOKafkaProducer
 
     from ledger.core.protocol import Protocol as Failpoints
     from streams.parts import Parts
@@ -71,7 +68,7 @@ class Reading:
     def __init__(self, parts: Parts, failpoints: Failpoints) -> None:
         self._parts = parts
         self._failpoints = failpoints
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = KeptProducer(parts.settings, parts.bootstrap, linger_ms=5)
         digester = Digester(parts.keyring.dedup)
         self._fetcher = Fetcher(parts.settings, parts.bootstrap, parts.topics, parts.intake, digester)
         self._preparer = Preparer(
@@ -85,7 +82,7 @@ class Reading:
 
     async def close(self) -> None:
         await self._fetcher.close()
-        await self._drop_producer()
+        await self._producer.drop()
 
     async def run(self, epoch: int, writer: Writer) -> None:
         """Claims every partition, then reads until something goes wrong, which it raises: TopicRecreated and
@@ -195,24 +192,13 @@ class Reading:
     async def _send_letters(self, letters: list[bytes]) -> None:
         """Dead letters reach Kafka (acks=all) before the entries that speak of them are committed."""
         try:
-            if self._producer is None:
-                self._producer = await started_producer(
-                    self._parts.settings, self._parts.bootstrap, linger_ms=5
-                )
+            producer = await self._producer.get()
             async with asyncio.timeout(_LETTERS_SECONDS):
-                sent = [await self._producer.send(self._parts.topics.rejected, letter) for letter in letters]
+                sent = [await producer.send(self._parts.topics.rejected, letter) for letter in letters]
                 await asyncio.gather(*sent)
             DEAD_LETTERS.inc(len(sent))
         except (KafkaError, OSError, TimeoutError) as error:
-            await self._drop_producer()
+            await self._producer.drop()
             raise Unreachable(
                 "Kafka does not take the dead letters: check that it runs and try again."
             ) from error
-
-    async def _drop_producer(self) -> None:
-        """The next use makes another one: an idempotent producer may never recover by itself."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):  # it would wait for what it could not send
-                    await producer.stop()

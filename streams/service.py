@@ -16,12 +16,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 from mode import Service
 from prometheus_client import Counter, Gauge, start_http_server
 
-from accountability_ledger.restricted_json import canonical
 from ledger.core import own
 from ledger.core.errors import Unreachable
 from ledger.core.protocol import Protocol
@@ -30,17 +30,16 @@ from ledger.storage.metrics import TRANSIENT_FAULTS
 from streams import metrics
 from streams.abreast import first_to_end
 from streams.fetch import TopicRecreated
-from streams.kafka import STOP_SECONDS, started_producer
+from streams.hint import Hint
 from streams.last_head import LastHead
 from streams.preparing_process import PreparingProcess
+from streams.producer import KeptProducer
 from streams.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
     from uuid import UUID
     from wsgiref.simple_server import WSGIServer
-
-    from aiokafka import AIOKafkaProducer
 
     from ledger.core.batch import Appended, Batch
     from streams.parts import Parts
@@ -77,7 +76,7 @@ class AppendService(Service):
         self._owner: UUID = uuid4()
         self._epoch: int | None = None
         self._fenced: deque[float] = deque(maxlen=_FENCED_ALERT)
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = KeptProducer(parts.settings, parts.bootstrap, linger_ms=5)
         self._metrics: WSGIServer | None = None
         self._accounted: dict[tuple[str, int], int] = {}
         self._progressed = False
@@ -120,7 +119,7 @@ class AppendService(Service):
                     await self._parts.intake.release_lease(self._owner)
         self._keep_head()
         await self._source.close()
-        await self._drop_producer()
+        await self._producer.drop()
         await self._appender.close()
         if self._metrics is not None:
             self._metrics.shutdown()
@@ -255,24 +254,13 @@ class AppendService(Service):
     async def _hint(self, result: Appended) -> None:
         """Says on `ledger.appended` how far the log is. A hint: losing it costs a delay."""
         try:
-            if self._producer is None:
-                self._producer = await started_producer(
-                    self._parts.settings, self._parts.bootstrap, linger_ms=5
-                )
-            hint = canonical({"ledger": self._parts.settings.name, "size": result.size})
-            sent = await self._producer.send(self._parts.topics.appended, hint)
+            producer = await self._producer.get()
+            hint = msgspec.json.encode(Hint(self._parts.settings.name, result.size))
+            sent = await producer.send(self._parts.topics.appended, hint)
             sent.add_done_callback(_look_away)
         except (KafkaError, OSError):
-            await self._drop_producer()
+            await self._producer.drop()
             _log.warning("worker.hint_not_sent")
-
-    async def _drop_producer(self) -> None:
-        """The next use makes another one: an idempotent producer may never recover by itself."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):  # it would wait for what it could not send
-                    await producer.stop()
 
     def _note(self, batch: Batch, result: Appended) -> None:
         self._progressed = True

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 
 from accountability_ledger.message_key import message_key
-from streams.kafka import started_producer
+from streams.producer import KeptProducer
 from streams.topics import KafkaUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiokafka import AIOKafkaProducer
-
     from accountability_ledger.accept import Event
     from ledger.settings import Settings
 
 _PATIENCE = 20.0
-_CLOSE_PATIENCE = 5.0
 _HEADERS = [("content-type", b"application/cloudevents+json")]
 
 
@@ -40,10 +36,8 @@ class Sender:
 
     def __init__(self, settings: Settings, bootstrap: str, message_key_salt: bytes) -> None:
         self._settings = settings
-        self._bootstrap = bootstrap
         self._salt = message_key_salt
-        self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._producer = KeptProducer(settings, bootstrap, client_id="accountability-ledger-api")
 
     async def send(self, events: Sequence[tuple[Event, bytes]]) -> list[Sent]:
         """Sends accepted events byte for byte, each to its type's topic; their places, in the same order. Raises
@@ -51,7 +45,7 @@ class Sender:
         """
         try:
             async with asyncio.timeout(_PATIENCE):
-                producer = await self._started()
+                producer = await self._producer.get()
                 pending = [
                     await producer.send(
                         self._settings.topic_prefix + event.type.topic,
@@ -70,17 +64,5 @@ class Sender:
         return [Sent(each.topic, each.partition, each.offset) for each in placed]
 
     async def close(self) -> None:
-        async with self._starting:
-            if self._producer is not None:
-                producer, self._producer = self._producer, None
-                with contextlib.suppress(TimeoutError):  # what was not acknowledged by now was told as such
-                    async with asyncio.timeout(_CLOSE_PATIENCE):
-                        await producer.stop()
-
-    async def _started(self) -> AIOKafkaProducer:
-        async with self._starting:
-            if self._producer is None:
-                self._producer = await started_producer(
-                    self._settings, self._bootstrap, client_id="accountability-ledger-api"
-                )
-            return self._producer
+        """What was not acknowledged by now was told as such."""
+        await self._producer.drop()

@@ -48,11 +48,6 @@ class Digester:
         return outer.digest()
 
 
-def identity_digest(dedup_key: bytes, source: str, event_id: str) -> bytes:
-    """`Digester.identity` for who needs one only."""
-    return Digester(dedup_key).identity(source, event_id)
-
-
 def uuid7_time(event_id: str) -> bytes | None:
     """The time of a UUIDv7 in its usual text form (RFC 9562 section 5.7), None for any other id."""
     found = _UUID7.fullmatch(event_id)

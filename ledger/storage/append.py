@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
 
+from accountability_ledger.moment import to_microseconds
 from ledger.core import own
 from ledger.core.batch import Appended, Batch, Item, topic_id_text
 from ledger.core.chain import Chain, Head, LinkedEntry, VariantMissing
@@ -42,7 +43,6 @@ _SQL = load("append")
 _CLOCK_JUMP = timedelta(seconds=5)
 # Entries beyond the batch's items: one that covers its duplicates, one where the clock jumped.
 _MADE_BY_APPEND = 2
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = structlog.get_logger(__name__)
 
 
@@ -316,7 +316,7 @@ class Appender:
             await self._protocol.reach("copied half")
             await insert_own(connection, ledger_id, slice_, appended, linked)
         else:
-            rows = Rows(ledger_id, slice_, _microseconds(appended))
+            rows = Rows(ledger_id, slice_, to_microseconds(appended))
 
             def linking() -> Iterator[bytes]:
                 for entry, item in self._entries(batch, linked, appended, jump):
@@ -374,11 +374,6 @@ def _head(locked: asyncpg.Record) -> Head:
         appended=locked["appended"],
         close_segment=locked["close_segment"],
     )
-
-
-def _microseconds(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 async def connect_raw(url: str, role: Role) -> asyncpg.Connection:

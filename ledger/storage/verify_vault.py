@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ledger.core.identity import identity_digest
+from ledger.core.identity import Digester
 from ledger.core.tag import tag
 from ledger.core.verifier.living import Living
 from ledger.core.verifier.read_leaf import hash_text
@@ -44,14 +44,12 @@ class VaultCheck:
         self._origin = origin
         self._verifier = verifier
         self._findings = verifier.findings
+        self._digester = Digester(ledger.keyring.dedup)
         self._cache: dict[bytes, PersonKey | None] = {}
         self._broken: set[bytes] = set()
         self._absent: dict[UUID, int] = {}
         self._given: list[Living] = []
         self._closed: list[tuple[int, dict[str, int], dict[UUID, int]]] = []
-
-    def _identity(self, source: str, event_id: str) -> bytes:
-        return identity_digest(self._ledger.keyring.dedup, source, event_id)
 
     async def living(self, chunk: Chunk) -> Living:
         """The check of one chunk, with the keys that its links name."""
@@ -62,7 +60,7 @@ class VaultCheck:
         found = await self._open(unknown)
         self._cache.update({each: found.get(each) for each in unknown})
         keys = {each: key for each in wanted if (key := self._cache[each]) is not None}
-        living = Living(self._findings, self._origin, keys, self._identity)
+        living = Living(self._findings, self._origin, keys, self._digester.identity)
         self._given.append(living)
         return living
 

@@ -245,7 +245,7 @@ async def test_a_producer_that_failed_is_replaced(world: World) -> None:
             world.publish([b"{"])
             await world.caught_up(parts)
             assert isinstance(service._source, service_module._Here)
-            broken = service._source._reading._producer
+            broken = service._source._reading._producer._producer
             assert broken is not None
             await broken.stop()
             world.publish([b"{{"])

@@ -18,7 +18,7 @@ from ledger.cli.doctor.machine import disk_check, settings_checks
 from ledger.settings import Settings
 from ledger.storage.condition import Condition
 from ledger.storage.standing import Standing
-from streams.cluster import Broker, Hint, TopicState
+from streams.cluster import Broker, TakenHint, TopicState
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def test_the_vault_belongs_apart(server: str, database: str, embedded: bool, cod
 @pytest.mark.parametrize(("said", "codes"), [((), []), ((3, 5), []), ((3, 6), ["head-behind"])])
 def test_the_log_is_at_least_as_long_as_a_worker_said(said: tuple[int, ...], codes: list[str]) -> None:
     now = Standing(5, None, None, None, 1, None, 0, ())  # type: ignore[arg-type]
-    assert _codes(_said_before(now, [Hint(size, 0) for size in said])) == codes
+    assert _codes(_said_before(now, [TakenHint(size, 0) for size in said])) == codes
 
 
 def test_an_erasure_must_be_over_within_a_month() -> None:

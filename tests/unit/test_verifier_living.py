@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.core import base64url, disclosure, seal
 from ledger.core import leaf as leaf_format
-from ledger.core.identity import identity_digest
+from ledger.core.identity import Digester
 from ledger.core.verifier.living import Living
 from ledger.core.verifier.log import LogVerifier
 from ledger.core.verifier.offsets import Intervals
@@ -64,7 +64,7 @@ def test_seal_key_that_does_not_open() -> None:
 def test_key_that_the_vault_does_not_hold_is_collected() -> None:
     log = plain_log()
     verifier = LogVerifier(log.head, log.intake, log.slices, origin=ORIGIN)
-    living = Living(verifier.findings, ORIGIN, {}, lambda source, id_: identity_digest(DEDUP, source, id_))
+    living = Living(verifier.findings, ORIGIN, {}, Digester(DEDUP).identity)
     verifier.feed(log.chunk(0, log.head.size), living)
     verifier.finish()
     assert {key_id.bytes for key_id in living.absent} == set(KEYS)
@@ -165,7 +165,7 @@ def test_identity_digest_begins_with_the_time_of_a_uuid7_alone(event_id: str) ->
         is_uuid7 = str(read) == event_id.lower() and read.version == 7
     except ValueError:
         is_uuid7 = False
-    found = identity_digest(DEDUP, "app", event_id)
+    found = Digester(DEDUP).identity("app", event_id)
     assert found[:6] == (read.bytes[:6] if is_uuid7 else b"\xff" * 6)
     assert found[6:] == hmac.digest(DEDUP, f"app\0{event_id}".encode(), "sha256")[:10]
 

@@ -17,7 +17,7 @@ from ledger.core import own
 from ledger.core.batch import RecordPlace, topic_id_text
 from ledger.core.chain import Chain, Head
 from ledger.core.entry import Draft, PersonKey, SealedValue, prepare
-from ledger.core.identity import identity_digest
+from ledger.core.identity import Digester
 from ledger.core.merkle import Frontier, leaf_hash
 from ledger.core.seal import derive_seal_key
 from ledger.core.tag import derive_tag_key
@@ -131,9 +131,7 @@ class StoredLog:
         for start in range(0, end, step):
             living = None
             if keys is not None:
-                living = Living(
-                    verifier.findings, ORIGIN, keys, lambda source, id_: identity_digest(DEDUP, source, id_)
-                )
+                living = Living(verifier.findings, ORIGIN, keys, Digester(DEDUP).identity)
             verifier.feed(self.chunk(start, min(start + step, end)), living)
         verifier.finish(self.strays())
         events = {row.seq for row in self.entries if row.topic_id is not None and row.type != own.REJECTED}
@@ -187,7 +185,7 @@ class LogWriter:
             origin=ORIGIN,
             random=self._random.randbytes,
         )
-        identity = identity_digest(DEDUP, "app", event_id)
+        identity = Digester(DEDUP).identity("app", event_id)
         self._pending.append((entry, place, SeenRow(0, identity, b"", self._random.randbytes(16))))
 
     def anonymous_event(self) -> None:
@@ -209,7 +207,7 @@ class LogWriter:
             origin=ORIGIN,
             random=self._random.randbytes,
         )
-        identity = identity_digest(DEDUP, "app", event_id)
+        identity = Digester(DEDUP).identity("app", event_id)
         self._pending.append((entry, place, SeenRow(0, identity, b"", self._random.randbytes(16))))
 
     def refusal(self, kind: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ledger.settings import Settings
     from ledger.storage.opening import OpenLedger
     from ledger.storage.standing import Standing
-    from streams.cluster import Hint, TopicState
+    from streams.cluster import TakenHint, TopicState
 
 _HOUR = 3600
 
@@ -123,7 +123,7 @@ def _positions(
             yield Check(place, detail, "records-lost")
 
 
-def _said_before(now: Standing, hints: Sequence[Hint]) -> Iterator[Check]:
+def _said_before(now: Standing, hints: Sequence[TakenHint]) -> Iterator[Check]:
     """What workers said on `ledger.appended` outlives a restore of the database."""
     said = max((each.size for each in hints), default=0)
     detail = f"{now.size} leaves" + (f", and a worker has said {said}" if said > now.size else "")

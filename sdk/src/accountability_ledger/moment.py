@@ -9,6 +9,7 @@ _TIME: Final = re.compile(
 )
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: the difference of two naive UTC times is exact
+_AWARE_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(text: str) -> int:
@@ -50,6 +51,11 @@ def written(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware `datetime`, exactly; the reverse of `of_microseconds`."""
+    return (moment - _AWARE_EPOCH) // timedelta(microseconds=1)
+
+
 def of_microseconds(value: int) -> datetime:
     """The aware `datetime` of microseconds since 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
+    return _AWARE_EPOCH + timedelta(microseconds=value)

@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from ledger.core.identity import Digester, identity_digest
+from ledger.core.identity import Digester
 
 KEY = bytes(range(32))
 UUID7 = "01a12181-0a71-7fe1-989f-38a388b1ed6d"
@@ -46,4 +46,4 @@ def test_a_key_longer_than_a_block_is_no_dedup_key() -> None:
 def test_an_identity_begins_with_the_time_of_a_uuid7(event_id: str, begins: bytes) -> None:
     found = Digester(KEY).identity("crm", event_id)
     assert found == begins + hmac.digest(KEY, f"crm\0{event_id}".encode(), hashlib.sha256)[:10]
-    assert found == identity_digest(KEY, "crm", event_id)
+    assert found == Digester(KEY).identity("crm", event_id)
